@@ -1,0 +1,1 @@
+"""Learning pixel affinity from confident pseudo-labels (AffinityNet)."""

@@ -1,0 +1,1 @@
+"""Class activation maps: losses, inference and the merging of scales."""

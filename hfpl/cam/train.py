@@ -1,0 +1,93 @@
+"""Train the CAM network: a method's losses, with ISL and FSL attached."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hfpl.images.augment import jitter_colours, random_crop, resize_long_side
+from hfpl.images.manifest import Manifest, read_manifests
+from hfpl.images.normalise import normalise
+from hfpl.images.reading import ImageRoot
+from hfpl.methods import build_method
+from hfpl.methods.addon import Fsl, Isl, attach, total_loss
+from hfpl.params.cam import Augmentation, Cam, Variant
+from hfpl.params.network import Network
+from hfpl.runtime import Runtime
+from hfpl.training.loop import Plan
+from hfpl.training.samples import steps_per_epoch
+from hfpl.training.stage import TrainingFiles, train_stage
+from hfpl.training.start import starting_backbone
+
+
+@dataclass(frozen=True)
+class CamSettings:
+    """Sections of the parameters that the training depends on."""
+
+    cam: Cam
+    variant: Variant
+    network: Network
+
+
+def train_cam(
+    settings: CamSettings,
+    manifests: Sequence[Path],
+    root: ImageRoot,
+    weights: Path | None,
+    files: TrainingFiles,
+    runtime: Runtime,
+) -> None:
+    """Train on the images of manifests and write the network.
+
+    Raises:
+        ValueError: an image or the weights cannot be read, or as
+            :func:`hfpl.training.stage.train_stage`.
+    """
+    cam, variant = settings.cam, settings.variant
+    manifest = read_manifests(manifests)
+    backbone = starting_backbone(settings.network, weights, "cam", variant.seed)
+    network = build_method(
+        variant.method, backbone, len(manifest.classes), cam.methods.get(variant.method, {})
+    )
+    isl = Isl(variant.isl, cam.isl.weight, cam.isl.samples) if variant.isl != "none" else None
+    fsl = Fsl(cam.fsl.weight, cam.fsl.mu, cam.fsl.sigma) if variant.fsl else None
+
+    def loss_of(batch: list[Tensor]) -> dict[str, Tensor]:
+        images, labels = batch
+        with runtime.autocast():
+            loss = network.losses(images.contiguous(memory_format=torch.channels_last), labels)
+        terms = attach(loss, labels, isl, fsl)
+        return {"total": total_loss(terms), **{name: t.value for name, t in terms.items()}}
+
+    samples = CamSamples(manifest, root, cam.augmentation)
+    steps = cam.epochs * steps_per_epoch(len(samples), cam.batch)
+    plan = Plan("cam train", steps, steps, cam.optimiser.power, variant.seed)
+    train_stage(network, samples, loss_of, cam.batch, cam.optimiser, plan, files, runtime)
+
+
+class CamSamples:
+    """Training images, changed at random, with their image-level labels."""
+
+    def __init__(self, manifest: Manifest, root: ImageRoot, settings: Augmentation) -> None:
+        self.images, self.root, self.settings = manifest.images, root, settings
+        self.num_classes = len(manifest.classes)
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def sample(self, index: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Normalised image (3, crop, crop) and label (K,), both float32."""
+        record, settings = self.images[index], self.settings
+        low, high = (round(settings.crop * limit) for limit in settings.resize)
+        image = resize_long_side(self.root.image(record), int(rng.integers(low, high + 1)))
+        mirrored = rng.random() < 0.5
+        pixels = normalise(np.asarray(jitter_colours(image, rng, settings.jitter)))
+        if mirrored:
+            pixels = pixels[:, ::-1]
+        (pixels,) = random_crop([(pixels, 0.0)], settings.crop, rng)
+        label = torch.zeros(self.num_classes)
+        label[list(record.tags)] = 1
+        return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1))), label

@@ -1,0 +1,84 @@
+"""The command ``hfpl``: one subcommand per stage, and a few beside them."""
+
+import argparse
+import sys
+import time
+import traceback
+from importlib import import_module
+from pathlib import Path
+
+COMMANDS = {
+    "params": ("hfpl.params.command", "write params.yaml from a preset, or check one"),
+    "data": ("hfpl.data.command", "stage data: generate or index a data set"),
+    "pretrain": ("hfpl.pretrain.command", "stage pretrain: backbone weights from scratch"),
+    "cam": ("hfpl.cam.command", "stage cam: train the CAM network, infer CAMs"),
+    "pseudo": ("hfpl.pseudo.command", "stage pseudo: refine CAMs by a dense CRF"),
+    "affinity": ("hfpl.affinity.command", "stage affinity: train the affinity network"),
+    "walk": ("hfpl.walk.command", "stage walk: label maps by a random walk"),
+    "segment": ("hfpl.segment.command", "stage segment: train and test the segmentation network"),
+    "evaluate": ("hfpl.evaluate.command", "stage evaluate: score every stage's results"),
+    "report": ("hfpl.report.command", "stage report: pictures of the results"),
+    "export": ("hfpl.storage.command", "unpack a shard into PNG files"),
+}
+"""Subcommand → module that defines it, and a line about it. Only the one asked for is loaded."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a subcommand; the exit status is 0, 1 after an error, 2 after a usage error."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    parser = argparse.ArgumentParser(
+        prog="hfpl",
+        description="Weakly supervised semantic segmentation with high-fidelity pseudo-labels. "
+        "'snakemake --cores all' runs all stages; each can also be run by hand.",
+    )
+    parser.add_argument("--version", action="version", version=_version())
+    chosen = next((a for a in arguments if not a.startswith("-")), None)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, (module, line) in COMMANDS.items():
+        sub = commands.add_parser(name, help=line, description=line)
+        if name == chosen:
+            import_module(module).add_arguments(sub)
+    return _run(parser.parse_args(arguments))
+
+
+def _version() -> str:
+    from hfpl import __version__
+
+    return f"hfpl {__version__}"
+
+
+def _run(args: argparse.Namespace) -> int:
+    """Run the chosen function; a mistake of the user becomes one line."""
+    began = time.monotonic()
+    log = getattr(args, "log", None)
+    name = " ".join(filter(None, [args.command, getattr(args, "action", None)]))
+    try:
+        line = args.run(args)
+        status = 0
+        message = f"{name}: {line} ({time.monotonic() - began:.0f} s)" if line else ""
+    except (ValueError, OSError) as error:
+        # Files and parameters are named in the message; the traceback goes to the log alone.
+        text = " ".join(str(error).split())
+        message, status = f"hfpl {name}: error: {text}", 1
+    except (KeyboardInterrupt, RuntimeError) as error:
+        if type(error) is RuntimeError:
+            _append(log, traceback.format_exc())
+            raise
+        message, status = f"hfpl {name}: {error or 'interrupted'}", 1
+    if status:
+        _append(log, traceback.format_exc() if sys.exc_info()[0] else "")
+    _append(log, message)
+    if message:
+        print(message, file=sys.stderr, flush=True)
+    return status
+
+
+def _append(log: Path | None, text: str) -> None:
+    if log and text:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("a", encoding="utf-8") as file:
+            file.write(text.rstrip() + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,64 @@
+"""Write the generated data set as a zip file in VOC's layout."""
+
+import zipfile
+from pathlib import Path
+
+import cv2
+
+from hfpl.data import voc
+from hfpl.data.shapes import CLASS_NAMES, class_boxes, draw_scene
+from hfpl.images.palette import encode_mask
+from hfpl.params.dataset import ShapesDataset
+from hfpl.progress import track
+from hfpl.storage.atomic import replacing
+
+SHAPES_LISTS = {"training": "train", "train": "train", "val": "val"}
+
+# Full chroma resolution: subsampled colours would soften the very contours that are scored.
+_JPEG = [
+    cv2.IMWRITE_JPEG_QUALITY,
+    95,
+    cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
+    cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+]
+
+
+def write_shapes(path: str | Path, settings: ShapesDataset) -> None:
+    """Generate pictures, masks, annotations and lists; equal settings give equal bytes."""
+    ids = {
+        split: [f"{split}_{i:06d}" for i in range(getattr(settings, split))]
+        for split in ("train", "val")
+    }
+    with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        _write(archive, voc.CLASS_FILE, "\n".join(CLASS_NAMES[: settings.classes]) + "\n")
+        for split, names in ids.items():
+            _write(archive, f"{voc.LISTS}/{split}.txt", "\n".join(names) + "\n")
+        with track("data", sum(map(len, ids.values())), "pictures") as advance:
+            for number, name in enumerate(name for names in ids.values() for name in names):
+                _write_picture(archive, name, number, settings)
+                advance()
+
+
+def _write_picture(
+    archive: zipfile.ZipFile, name: str, number: int, settings: ShapesDataset
+) -> None:
+    scene = draw_scene(
+        settings.seed,
+        number,
+        size=settings.size,
+        num_classes=settings.classes,
+        min_extent=settings.min_extent,
+        max_extent=settings.max_extent,
+        texture_amplitude=settings.texture_amplitude,
+        head_fraction=settings.head_fraction,
+    )
+    _, jpeg = cv2.imencode(".jpg", scene.image[..., ::-1], _JPEG)
+    objects = [(CLASS_NAMES[k], *box) for k, *box in class_boxes(scene.mask)]
+    xml = voc.annotation_xml(name, scene.mask.shape, objects)
+    _write(archive, f"{voc.IMAGES}/{name}.jpg", jpeg.tobytes())
+    _write(archive, f"{voc.MASKS}/{name}.png", encode_mask(scene.mask))
+    _write(archive, f"{voc.ANNOTATIONS}/{name}.xml", xml)
+
+
+def _write(archive: zipfile.ZipFile, name: str, content: bytes | str) -> None:
+    archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), content)

@@ -1,0 +1,1 @@
+"""Scores of label maps: region overlap (IoU) and contour accuracy."""

@@ -1,0 +1,91 @@
+"""One table of all scores of a variant."""
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+from hfpl.storage.atomic import read_json, write_json, write_text
+
+LEADING = (
+    "dataset",
+    "variant",
+    "split",
+    "stage",
+    "post_processing",
+    "threshold",
+    "threshold_chosen",
+    "images",
+    "miou",
+    "contour_f",
+    "contour_precision",
+    "contour_recall",
+)
+"""Columns that every row has, in the order they are shown."""
+
+
+def write_table(
+    dataset: str, variant: str, parts: Sequence[Path], table_json: Path, table_csv: Path
+) -> None:
+    """Join the stages' scores, train before val, in the order of the stages.
+
+    Raises:
+        ValueError: a part cannot be read.
+    """
+    rows = [
+        {"dataset": dataset, "variant": variant, **row}
+        for part in parts
+        for row in read_json(part)["rows"]
+    ]
+    rows.sort(key=lambda row: row["split"])
+    write_json(table_json, {"rows": rows})
+    write_text(table_csv, table_as_csv(rows))
+
+
+def table_as_csv(rows: list[dict]) -> str:
+    """Rows as CSV; the scores per class follow as columns ``iou:<class>``."""
+    flat = [
+        {
+            **{k: row[k] for k in LEADING},
+            **{f"iou:{name}": value for name, value in row["iou"].items()},
+            **{f"contour_f:{name}": value for name, value in row["contour_f_per_class"].items()},
+        }
+        for row in rows
+    ]
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, list(flat[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(flat)
+    return buffer.getvalue()
+
+
+def table_as_text(rows: list[dict]) -> str:
+    """Rows as aligned text for a terminal."""
+    head = ("split", "stage", "post-processing", "threshold", "images", "mIoU %", "contour F %")
+    lines = [head]
+    for row in rows:
+        threshold = (
+            ""
+            if row["threshold"] is None
+            else (f"{row['threshold']:.2f} ({row['threshold_chosen']})")
+        )
+        lines.append(
+            (
+                row["split"],
+                row["stage"],
+                row["post_processing"],
+                threshold,
+                str(row["images"]),
+                f"{row['miou']:.1f}",
+                f"{row['contour_f']:.1f}",
+            )
+        )
+    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
+    right = (4, 5, 6)
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if i in right else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    )

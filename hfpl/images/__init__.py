@@ -1,0 +1,1 @@
+"""Images and label maps: manifests, reading, palette, augmentation."""

@@ -1,0 +1,54 @@
+"""Label maps as palette PNGs in PASCAL VOC's colours."""
+
+import io
+
+import numpy as np
+from PIL import Image
+
+IGNORE = 255
+"""Label of pixels that count neither as a class nor as background."""
+
+
+def voc_palette() -> np.ndarray:
+    """PASCAL VOC's colour of each label, uint8 (256, 3).
+
+    The label's bits are dealt out to red, green and blue, most significant bit first.
+    """
+    labels = np.arange(256)
+    colours = np.zeros((256, 3), np.uint8)
+    for bit in range(8):
+        for channel in range(3):
+            colours[:, channel] |= (((labels >> channel) & 1) << (7 - bit)).astype(np.uint8)
+        labels = labels >> 3
+    return colours
+
+
+_PALETTE = voc_palette().tobytes()
+
+
+def encode_mask(mask: np.ndarray) -> bytes:
+    """PNG with palette of a label map, uint8 (h, w)."""
+    if mask.ndim != 2 or mask.dtype != np.uint8:
+        raise ValueError(f"a label map is uint8 (h, w), found {mask.dtype} {mask.shape}")
+    image = Image.fromarray(mask, mode="P")
+    image.putpalette(_PALETTE)
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", compress_level=6)
+    return buffer.getvalue()
+
+
+def decode_mask(content: bytes) -> np.ndarray:
+    """Label map, uint8 (h, w), of a palette or grey PNG.
+
+    Raises:
+        ValueError: the image has neither a palette nor one channel.
+    """
+    with Image.open(io.BytesIO(content)) as image:
+        if image.mode not in ("P", "L"):
+            raise ValueError(f"a label map has a palette or one channel, found mode {image.mode}")
+        return np.array(image)
+
+
+def colour_mask(mask: np.ndarray) -> np.ndarray:
+    """Label map, uint8 (h, w), in colours: uint8 (h, w, 3)."""
+    return voc_palette()[mask]

@@ -1,0 +1,77 @@
+"""Read images and masks below a data set's root: a folder, or a zip file of one."""
+
+import io
+import zipfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from hfpl.images.manifest import ImageRecord, MaskRecord
+from hfpl.images.palette import decode_mask
+
+
+class ImageRoot:
+    """Files below a folder or inside a zip, by path with forward slashes.
+
+    Opened again in every process: an open zip cannot be shared between loader workers.
+    """
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = Path(root)
+        self._archive: zipfile.ZipFile | None = None
+        if not self.root.exists():
+            raise ValueError(f"{root}: no such folder or zip file")
+        if self.root.is_file() and not zipfile.is_zipfile(self.root):
+            raise ValueError(f"{root}: neither a folder nor a zip file")
+
+    def __getstate__(self) -> dict[str, Path]:
+        return {"root": self.root}
+
+    def __setstate__(self, state: dict[str, Path]) -> None:
+        self.root, self._archive = state["root"], None
+
+    def names(self, folder: str) -> list[str]:
+        """Names of the files directly in a folder, sorted; empty where there is none."""
+        if self.root.is_dir():
+            path = self.root / folder
+            return sorted(p.name for p in path.iterdir() if p.is_file()) if path.is_dir() else []
+        start = f"{folder}/"
+        names = (n[len(start) :] for n in self._zip().namelist() if n.startswith(start))
+        return sorted(n for n in names if n and "/" not in n)
+
+    def exists(self, file: str) -> bool:
+        """Whether a file is there."""
+        if self.root.is_dir():
+            return (self.root / file).is_file()
+        return file in self._zip().NameToInfo
+
+    def read(self, file: str) -> bytes:
+        """Content of a file; ValueError names it where it cannot be read."""
+        try:
+            if self.root.is_dir():
+                return (self.root / file).read_bytes()
+            return self._zip().read(file)
+        except (OSError, KeyError, zipfile.BadZipFile) as error:
+            reason = getattr(error, "strerror", None) or "not there"
+            raise ValueError(f"{self.root}/{file}: cannot be read: {reason}") from None
+
+    def image(self, record: ImageRecord) -> Image.Image:
+        """Decoded image, RGB; grey images become RGB."""
+        try:
+            with Image.open(io.BytesIO(self.read(record.file))) as image:
+                return image.convert("RGB")
+        except OSError as error:
+            raise ValueError(f"{self.root}/{record.file}: not a readable image: {error}") from None
+
+    def mask(self, record: MaskRecord) -> np.ndarray:
+        """Label map, uint8 (h, w), 255 where the annotators left it open."""
+        try:
+            return decode_mask(self.read(record.file))
+        except (OSError, ValueError) as error:
+            raise ValueError(f"{self.root}/{record.file}: not a readable mask: {error}") from None
+
+    def _zip(self) -> zipfile.ZipFile:
+        if self._archive is None:
+            self._archive = zipfile.ZipFile(self.root)
+        return self._archive

@@ -1,0 +1,29 @@
+"""The two add-on losses: importance sampling (ISL) and feature similarity (FSL)."""
+
+from hfpl.losses.feature_similarity import (
+    FeatureSimilarityLoss,
+    class_activations,
+    denormalise_image,
+    feature_image,
+    feature_similarity_loss,
+    max_norm,
+)
+from hfpl.losses.importance_sampling import (
+    ImportanceSamplingLoss,
+    draw_positions,
+    expected_importance_sampling_loss,
+    importance_sampling_loss,
+)
+
+__all__ = [
+    "FeatureSimilarityLoss",
+    "ImportanceSamplingLoss",
+    "class_activations",
+    "denormalise_image",
+    "draw_positions",
+    "expected_importance_sampling_loss",
+    "feature_image",
+    "feature_similarity_loss",
+    "importance_sampling_loss",
+    "max_norm",
+]

@@ -1,0 +1,81 @@
+"""The add-on: ISL and FSL attached to any CAM method.
+
+ISL takes a share of each classification term, inside that term's own weight:
+(1 - lambda) * term + lambda * ISL. FSL adds a term of its own on the main view. [HFPL]
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from hfpl.images.normalise import MEAN, STD
+from hfpl.losses import (
+    class_activations,
+    feature_image,
+    feature_similarity_loss,
+    importance_sampling_loss,
+)
+from hfpl.methods.interface import MethodLoss, Term, View
+
+
+@dataclass(frozen=True)
+class Isl:
+    """Importance sampling loss: form, weight lambda in [0, 1], positions per image and class."""
+
+    form: Literal["binomial", "multinomial"]
+    weight: float
+    samples: int
+
+
+@dataclass(frozen=True)
+class Fsl:
+    """Feature similarity loss: weight, mu, and sigma in feature pixels (None: the whole map)."""
+
+    weight: float
+    mu: float
+    sigma: float | None
+
+
+def attach(loss: MethodLoss, labels: Tensor, isl: Isl | None, fsl: Fsl | None) -> dict[str, Term]:
+    """Terms of a method's loss with the added losses, by name.
+
+    Args:
+        loss: what the method returned.
+        labels: float32 (N, K) in {0, 1}.
+        isl, fsl: settings, or None where a loss is off.
+    """
+    terms = dict(loss.terms)
+    if isl is not None:
+        # The binomial form draws in the main view only, its predecessor in every view. [ICAM]
+        views = loss.views[:1] if isl.form == "binomial" else loss.views
+        for view in views:
+            term = terms[view.term]
+            terms[view.term] = Term(term.value, term.weight * (1 - isl.weight))
+            terms[f"isl_{view.term}"] = Term(_sampled(view, labels, isl), term.weight * isl.weight)
+    if fsl is not None:
+        terms["fsl"] = Term(_similarity(loss.views[0], labels, fsl), fsl.weight)
+    return terms
+
+
+def total_loss(terms: dict[str, Term]) -> Tensor:
+    """Weighted sum of the terms."""
+    return torch.stack([term.value * term.weight for term in terms.values()]).sum()
+
+
+def _sampled(view: View, labels: Tensor, isl: Isl) -> Tensor:
+    scores = view.foreground
+    if isl.form == "multinomial":
+        background = view.background
+        if background is None:
+            # A method without background logits: the softmax needs a channel to compare with.
+            background = torch.zeros_like(scores[:, :1])
+        scores = torch.cat([background, scores], 1)
+    return importance_sampling_loss(scores, labels, form=isl.form, samples=isl.samples)
+
+
+def _similarity(view: View, labels: Tensor, fsl: Fsl) -> Tensor:
+    image = feature_image(view.image, view.foreground.shape[2:], MEAN, STD)
+    activations = class_activations(view.foreground, labels)
+    return feature_similarity_loss(image, activations, mu=fsl.mu, sigma=fsl.sigma)

@@ -1,0 +1,1 @@
+"""Networks: backbones, and the heads of the affinity and the segmentation network."""

@@ -1,0 +1,90 @@
+"""Options that the stages' commands share."""
+
+import argparse
+from pathlib import Path
+
+from hfpl.params import Params, ParamsError, load_params
+from hfpl.provenance import job_key, key_digest
+
+
+def add_params(parser: argparse.ArgumentParser, job: str, *, variant: bool = False) -> None:
+    """Options about parameters, and the log; ``job`` is remembered for :func:`read_params`."""
+    parser.add_argument(
+        "--params",
+        type=Path,
+        default=Path("params.yaml"),
+        metavar="FILE",
+        help="parameters (default: params.yaml)",
+    )
+    if variant:
+        parser.add_argument(
+            "--variant",
+            metavar="NAME",
+            help="entry of variants (default: the one params.yaml names)",
+        )
+    parser.add_argument(
+        "--expect",
+        metavar="DIGEST",
+        help="stop unless the job's parameters and code have this digest: they "
+        "may have changed since the run was planned",
+    )
+    parser.add_argument("--log", type=Path, metavar="FILE", help="append messages to this file")
+    parser.set_defaults(job=job)
+
+
+def add_runtime(parser: argparse.ArgumentParser) -> None:
+    """Options about where the work runs; none of them is a parameter."""
+    parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda or cuda:<n>")
+    parser.add_argument(
+        "--threads",
+        type=int,
+        metavar="N",
+        help="threads of torch; results on CPU are equal to the byte for equal N "
+        "(default: torch's choice)",
+    )
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=0,
+        metavar="N",
+        help="processes that load images (default: 0, load in the main process)",
+    )
+
+
+def add_file(parser: argparse.ArgumentParser, name: str, text: str, **more: object) -> None:
+    """A required file option, or several files with ``nargs``."""
+    metavar = "FILE" if name != "images" else "ROOT"
+    parser.add_argument(f"--{name}", type=Path, required=True, metavar=metavar, help=text, **more)
+
+
+def add_images(parser: argparse.ArgumentParser) -> None:
+    """The root that the manifests' paths start from."""
+    add_file(parser, "images", "folder, or zip of one, that the manifests' files lie in")
+
+
+def read_params(args: argparse.Namespace) -> Params:
+    """Parameters of the command line.
+
+    Raises:
+        ParamsError: as :func:`hfpl.params.load_params`; an unknown variant; or another digest
+            than expected.
+    """
+    params = load_params(args.params)
+    variant = getattr(args, "variant", None)
+    if variant and variant not in params.variants:
+        raise ParamsError(
+            f"--variant {variant}: not in variants of {args.params}; "
+            f"known: {', '.join(params.variants)}"
+        )
+    found = key_digest(job_key(params, args.job, variant))
+    if args.expect and args.expect != found:
+        raise ParamsError(
+            f"{args.params}: parameters or code changed since this run was planned "
+            f"(expected {args.expect}, found {found}); start snakemake again"
+        )
+    return params
+
+
+def job_digest(args: argparse.Namespace, params: Params) -> str:
+    """Digest of parameters and code of the command's job."""
+    return key_digest(job_key(params, args.job, getattr(args, "variant", None)))

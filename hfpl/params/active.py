@@ -1,0 +1,142 @@
+"""Which parameters a job depends on: the ones that are active for it, and no others."""
+
+from collections.abc import Callable
+from typing import Any
+
+from hfpl.params.root import Params
+
+Active = dict[str, Any]
+"""Dotted key in ``params.yaml`` → value; lists and numbers, no sections."""
+
+
+def active_params(params: Params, job: str, variant: str | None = None) -> Active:
+    """Dotted keys and values that the result of a job depends on.
+
+    A key that has no effect under the others is left out: lambda is no dependency where ISL is
+    off. Raises KeyError for an unknown job or variant.
+    """
+    prefixes = JOBS[job](params, variant or params.variant)
+    content = params.model_dump(mode="json")
+    found: Active = {}
+    for prefix in prefixes:
+        node: Any = content
+        for part in prefix.split("."):
+            node = node[part] if isinstance(node, dict) else {}
+        _collect(prefix, node, found)
+    return dict(sorted(found.items()))
+
+
+def _collect(key: str, node: Any, found: Active) -> None:
+    if isinstance(node, dict):
+        for name, value in node.items():
+            _collect(f"{key}.{name}", value, found)
+    else:
+        found[key] = node
+
+
+_BACKBONE = ["network.backbone", "network.options"]
+_TRAINED = [*_BACKBONE, "network.weights"]
+
+
+def _generate(params: Params, variant: str) -> list[str]:
+    return [f"datasets.{params.dataset}"]
+
+
+def _data(params: Params, variant: str) -> list[str]:
+    # Where the folder lies does not change what is in it; its content is a dependency of the rule.
+    entry = f"datasets.{params.dataset}"
+    lists = [f"{entry}.lists"] if params.datasets[params.dataset].format == "voc" else []
+    return ["dataset", "shards", f"{entry}.format", *lists]
+
+
+def _pretrain(params: Params, variant: str) -> list[str]:
+    return [*_BACKBONE, "pretrain"]
+
+
+def _method(params: Params, variant: str) -> list[str]:
+    method = params.variants[variant].method
+    options = [f"cam.methods.{method}"] if method in params.cam.methods else []
+    return [f"variants.{variant}.method", *options]
+
+
+def _cam_train(params: Params, variant: str) -> list[str]:
+    chosen = params.variants[variant]
+    isl = ["cam.isl"] if chosen.isl != "none" else []
+    fsl = ["cam.fsl"] if chosen.fsl else []
+    return [
+        f"variants.{variant}",
+        *_method(params, variant),
+        *isl,
+        *fsl,
+        "cam.epochs",
+        "cam.batch",
+        "cam.optimiser",
+        "cam.augmentation",
+        *_TRAINED,
+    ]
+
+
+def _cam_infer(params: Params, variant: str) -> list[str]:
+    return [*_method(params, variant), *_BACKBONE, "cam.inference"]
+
+
+def _pseudo(params: Params, variant: str) -> list[str]:
+    return ["pseudo"]
+
+
+def _affinity(params: Params, variant: str) -> list[str]:
+    return [f"variants.{variant}.seed", "affinity", *_TRAINED]
+
+
+def _walk(params: Params, variant: str) -> list[str]:
+    return [*_BACKBONE, "affinity.radius", "affinity.channels", "walk"]
+
+
+_SEGMENT_HEAD = ["segment.head.channels", "segment.head.dilation"]
+
+
+def _segment_train(params: Params, variant: str) -> list[str]:
+    return [
+        f"variants.{variant}.seed",
+        "segment.head",
+        "segment.iterations",
+        "segment.batch",
+        "segment.optimiser",
+        "segment.augmentation",
+        *_TRAINED,
+    ]
+
+
+def _segment_test(params: Params, variant: str) -> list[str]:
+    return [*_BACKBONE, *_SEGMENT_HEAD, "segment.test"]
+
+
+def _evaluate_cam(params: Params, variant: str) -> list[str]:
+    return ["evaluate"]
+
+
+def _evaluate(params: Params, variant: str) -> list[str]:
+    return []
+
+
+def _report(params: Params, variant: str) -> list[str]:
+    return ["report", "evaluate.background_score"]
+
+
+JOBS: dict[str, Callable[[Params, str], list[str]]] = {
+    "data_generate": _generate,
+    "data": _data,
+    "pretrain": _pretrain,
+    "cam_train": _cam_train,
+    "cam_infer": _cam_infer,
+    "pseudo": _pseudo,
+    "affinity": _affinity,
+    "walk": _walk,
+    "segment_train": _segment_train,
+    "segment_test": _segment_test,
+    "evaluate_cam": _evaluate_cam,
+    "evaluate_masks": _evaluate,
+    "evaluate": _evaluate,
+    "report": _report,
+}
+"""Every job of the pipeline, in the order of the stages."""

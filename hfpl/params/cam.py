@@ -1,0 +1,70 @@
+"""Stage cam: training of the CAM network, the two added losses, and inference."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from hfpl.params.network import OptionValue
+from hfpl.params.section import Count, Fraction, Name, NonNegative, Positive, Section, Seed
+from hfpl.params.training import ColourJitter, Optimiser
+
+
+class Variant(Section):
+    """One row of the comparison: a CAM method with or without each added loss."""
+
+    method: Name = Field(description="name of a file in hfpl/methods")
+    isl: Literal["none", "binomial", "multinomial"]
+    fsl: bool
+    seed: Seed = Field(description="seed of every training in this variant")
+
+
+class ImportanceSampling(Section):
+    """Importance sampling loss (ISL)."""
+
+    weight: Fraction = Field(description="lambda: share of ISL in the classification term")
+    samples: Count = Field(description="positions drawn per image and class")
+
+
+class FeatureSimilarity(Section):
+    """Feature similarity loss (FSL)."""
+
+    weight: NonNegative
+    mu: float = Field(description="shift of the colour gate: larger groups more colours together")
+    sigma: Positive | None = Field(description="reach in feature pixels; null: the whole map")
+
+
+class Augmentation(Section):
+    """Random resize, flip, colour jitter and crop of the CAM network's training images."""
+
+    crop: int = Field(ge=16, description="side of the crop in pixels")
+    resize: Annotated[list[Positive], Field(min_length=2, max_length=2)] = Field(
+        description="range of the long side after resizing, in crops"
+    )
+    jitter: ColourJitter
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Augmentation":
+        if self.resize[0] > self.resize[1]:
+            raise ValueError("resize: the first value is larger than the second")
+        return self
+
+
+class CamInference(Section):
+    """Multi-scale inference; every scale is run plain and mirrored."""
+
+    scales: Annotated[list[Positive], Field(min_length=1)]
+
+
+class Cam(Section):
+    """CAM training and inference."""
+
+    methods: dict[Name, dict[str, OptionValue]] = Field(
+        description="keyword arguments of each method's build()"
+    )
+    epochs: Count
+    batch: Count
+    optimiser: Optimiser
+    augmentation: Augmentation
+    isl: ImportanceSampling
+    fsl: FeatureSimilarity
+    inference: CamInference

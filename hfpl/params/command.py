@@ -1,0 +1,40 @@
+"""``hfpl params``: write a parameter file from a preset, or check one."""
+
+import argparse
+from pathlib import Path
+
+from hfpl.params.load import load_params
+from hfpl.params.presets import preset_names, preset_text
+from hfpl.storage.atomic import write_text
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``hfpl params``."""
+    parser.add_argument("preset", nargs="?", help=f"one of: {', '.join(preset_names())}")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("params.yaml"),
+        metavar="FILE",
+        help="file to write (default: params.yaml)",
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="settings",
+        help="change a value of the preset, e.g. cam.fsl.mu=2.5 (repeatable)",
+    )
+    parser.add_argument("--check", type=Path, metavar="FILE", help="check a file, write nothing")
+    parser.set_defaults(run=_run)
+
+
+def _run(args: argparse.Namespace) -> str:
+    if args.check:
+        load_params(args.check)
+        return f"{args.check} holds"
+    if not args.preset:
+        raise ValueError(f"name a preset ({', '.join(preset_names())}), or use --check FILE")
+    write_text(args.out, preset_text(args.preset, args.settings))
+    return f"preset {args.preset} written to {args.out}"

@@ -1,0 +1,61 @@
+"""Plug-ins are files: which there are, and which options their ``build`` takes.
+
+Read from the source without importing it, so that checking parameters stays fast and a
+workflow's dry run loads no torch.
+"""
+
+import ast
+from collections.abc import Mapping
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+from hfpl.params.suggest import suggest
+
+
+def plugin_names(package: str) -> list[str]:
+    """Names of the modules in a package that define ``build``, sorted."""
+    return sorted(name for name, options in _scan(package).items() if options is not None)
+
+
+def check_options(
+    key: str, package: str, name: str, options_key: str, options: Mapping[str, object]
+) -> list[str]:
+    """Messages for an unknown plug-in name, and for unknown or missing options of its build."""
+    known = plugin_names(package)
+    if name not in known:
+        return [f"{key}: no file '{name}.py' in {package.replace('.', '/')}{suggest(name, known)}"]
+    required = _scan(package)[name] or {}
+    unknown = [o for o in options if o not in required]
+    missing = [o for o in required if o not in options]
+    return [
+        f"{options_key}.{o}: unknown option of '{name}'{suggest(o, list(required))}"
+        for o in unknown
+    ] + [f"{options_key}.{o}: missing; '{name}' needs {required[o]}" for o in missing]
+
+
+@cache
+def _scan(package: str) -> dict[str, dict[str, str] | None]:
+    """For each module of a package, the keyword-only arguments of its ``build`` and their types."""
+    spec = find_spec(package)
+    folders = spec.submodule_search_locations if spec else None
+    found: dict[str, dict[str, str] | None] = {}
+    for folder in folders or []:
+        for file in sorted(Path(folder).glob("[!_]*.py")):
+            tree = ast.parse(file.read_text(encoding="utf-8"))
+            found[file.stem] = next(
+                (
+                    _options(node)
+                    for node in tree.body
+                    if isinstance(node, ast.FunctionDef) and node.name == "build"
+                ),
+                None,
+            )
+    return found
+
+
+def _options(build: ast.FunctionDef) -> dict[str, str]:
+    return {
+        argument.arg: ast.unparse(argument.annotation) if argument.annotation else "a value"
+        for argument in build.args.kwonlyargs
+    }

@@ -1,0 +1,44 @@
+"""Stage segment: training and testing of the segmentation network."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from hfpl.params.refine import Crf
+from hfpl.params.section import Count, Fraction, Positive, Section
+from hfpl.params.training import Optimiser
+
+
+class SegmentHead(Section):
+    """DeepLab-v1 head on the backbone's last features."""
+
+    channels: Count
+    dilation: Count = Field(description="of the 3x3 convolution, in cells of the feature map")
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+    bn_momentum: Fraction
+
+
+class SegmentAugmentation(Section):
+    """HSV shift, flip, random scale and crop."""
+
+    crop: int = Field(ge=16, description="side of the crop in pixels")
+    scale: Annotated[list[Positive], Field(min_length=2, max_length=2)]
+    hsv: int = Field(ge=0, le=90, description="largest shift in OpenCV's 8-bit HSV")
+
+
+class SegmentTest(Section):
+    """Multi-scale mirrored test, followed by a dense CRF."""
+
+    scales: Annotated[list[Positive], Field(min_length=1)]
+    crf: Crf
+
+
+class Segment(Section):
+    """Segmentation network."""
+
+    head: SegmentHead
+    iterations: Count
+    batch: Count
+    optimiser: Optimiser
+    augmentation: SegmentAugmentation
+    test: SegmentTest

@@ -1,0 +1,1 @@
+"""Stage pretrain: a stand-in for ImageNet where no weights are at hand."""

@@ -1,0 +1,132 @@
+"""What a job's result depends on besides its input files: active parameters and code."""
+
+import ast
+import hashlib
+import json
+from collections.abc import Iterable
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from hfpl.params.active import active_params
+from hfpl.params.root import Params
+
+_ENTRY = {
+    "data_generate": "hfpl.data.generate",
+    "data": "hfpl.data.index",
+    "pretrain": "hfpl.pretrain.train",
+    "cam_train": "hfpl.cam.train",
+    "cam_infer": "hfpl.cam.infer",
+    "pseudo": "hfpl.pseudo.refine",
+    "affinity": "hfpl.affinity.train",
+    "walk": "hfpl.walk.label",
+    "segment_train": "hfpl.segment.train",
+    "segment_test": "hfpl.segment.test",
+    "evaluate_cam": "hfpl.evaluate.cams",
+    "evaluate_masks": "hfpl.evaluate.masks",
+    "evaluate": "hfpl.evaluate.table",
+    "report": "hfpl.report.pictures",
+}
+"""Module that computes each job's result; what it imports within the package counts too."""
+
+_USES_METHOD = ("cam_train", "cam_infer")
+_NO_BACKBONE = (
+    "data_generate",
+    "data",
+    "pseudo",
+    "evaluate_cam",
+    "evaluate_masks",
+    "evaluate",
+    "report",
+)
+_NOT_CODE = ("hfpl.params", "hfpl.cli")
+"""Types and bounds of parameters change no result: the values are dependencies themselves."""
+
+
+def job_key(params: Params, job: str, variant: str | None = None) -> dict[str, Any]:
+    """Active parameters of a job (dotted key → value) and, under ``code``, a digest of its code.
+
+    Handed to Snakemake as one dict: it compares a rule's params as an unordered set of values.
+    """
+    modules = [_ENTRY[job]]
+    if job not in _NO_BACKBONE:
+        modules.append(f"hfpl.networks.backbones.{params.network.backbone}")
+    if job in _USES_METHOD:
+        modules.append(f"hfpl.methods.{params.variants[variant or params.variant].method}")
+    return {**active_params(params, job, variant), "code": code_digest(tuple(modules))}
+
+
+def key_digest(key: dict[str, Any]) -> str:
+    """Digest of a job's key, 16 hexadecimal digits."""
+    text = json.dumps(key, sort_keys=True, ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def file_digest(paths: Iterable[str | Path]) -> str:
+    """SHA-256 over the contents of files, in the order given."""
+    digest = hashlib.sha256()
+    for path in paths:
+        with open(path, "rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
+
+
+@cache
+def code_digest(modules: tuple[str, ...]) -> str:
+    """Digest of the syntax trees of modules and of all they import within the package.
+
+    Comments, docstrings and formatting do not count. Modules loaded by name (methods,
+    backbones) count only where they are given.
+    """
+    trees: dict[str, str] = {}
+    waiting = list(modules)
+    while waiting:
+        module = waiting.pop()
+        if module in trees or module.startswith(_NOT_CODE):
+            continue
+        tree = _tree(module)
+        if tree is None:
+            continue
+        trees[module] = ast.dump(tree)
+        waiting += _imports(tree)
+        waiting += [parent for parent in [module.rpartition(".")[0]] if parent]
+    text = json.dumps(sorted(trees.items()))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@cache
+def _tree(module: str) -> ast.Module | None:
+    """Syntax tree without docstrings, or None where the name is no module (a function, say)."""
+    try:
+        spec = find_spec(module)
+    except ModuleNotFoundError:
+        return None
+    if spec is None or spec.origin is None:
+        return None
+    tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            node.body = [s for s in node.body if not _is_text(s)] or [ast.Pass()]
+    return tree
+
+
+def _is_text(statement: ast.stmt) -> bool:
+    """A string standing alone: a docstring, or the description below a constant."""
+    return (
+        isinstance(statement, ast.Expr)
+        and isinstance(statement.value, ast.Constant)
+        and isinstance(statement.value.value, str)
+    )
+
+
+def _imports(tree: ast.Module) -> list[str]:
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            # "from package import name": the name may be a module of its own.
+            found.append(node.module)
+            found += [f"{node.module}.{alias.name}" for alias in node.names]
+    return [name for name in found if name == "hfpl" or name.startswith("hfpl.")]

@@ -1,0 +1,1 @@
+"""Dense-CRF pseudo-labels from class activation maps."""

@@ -1,0 +1,1 @@
+"""Stage report: pictures of the results."""

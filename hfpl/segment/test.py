@@ -1,0 +1,95 @@
+"""Test the segmentation network at several scales, with and without a CRF after it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch.nn import functional
+
+from hfpl.images.manifest import read_manifests, read_masks
+from hfpl.images.normalise import normalise
+from hfpl.images.reading import ImageRoot
+from hfpl.networks.backbones import build_backbone
+from hfpl.networks.deeplab import DeepLab
+from hfpl.params.network import Network
+from hfpl.params.segment import Segment
+from hfpl.progress import track
+from hfpl.pseudo.crf import crf_settings, dense_crf
+from hfpl.runtime import Runtime
+from hfpl.segment.train import build_deeplab
+from hfpl.storage.shards import write_shard
+from hfpl.storage.tensors import load_network
+
+
+def segment_shard(
+    settings: Segment,
+    network: Network,
+    manifest: Path,
+    masks: Path,
+    root: ImageRoot,
+    model: Path,
+    plain: Path,
+    refined: Path,
+    runtime: Runtime,
+) -> int:
+    """Write a shard's scored images' label maps, without and with CRF; returns their number.
+
+    Raises:
+        ValueError: an image or the model cannot be read.
+    """
+    content = read_manifests([manifest])
+    scored = read_masks([masks])
+    images = [record for record in content.images if record.id in scored]
+    trained = load_deeplab(settings, network, len(content.classes), model, runtime)
+    crf = crf_settings(settings.test.crf)
+    with (
+        write_shard(plain) as plain_shard,
+        write_shard(refined) as refined_shard,
+        track(f"segment test {manifest.stem}", len(images), "images") as advance,
+    ):
+        for record in images:
+            pixels = np.asarray(root.image(record))
+            scores = class_probabilities(trained, pixels, settings.test.scales, runtime)
+            plain_shard.add_mask(record.id, scores.argmax(0).astype(np.uint8))
+            final = dense_crf(pixels, scores, crf)
+            refined_shard.add_mask(record.id, final.argmax(0).astype(np.uint8))
+            advance()
+    return len(images)
+
+
+def load_deeplab(
+    settings: Segment, network: Network, num_classes: int, model: Path, runtime: Runtime
+) -> DeepLab:
+    """A trained segmentation network, ready for inference; ValueError where the file differs."""
+    built = build_deeplab(
+        build_backbone(network.backbone, network.options), num_classes, settings.head
+    )
+    load_network(model, built)
+    return built.to(runtime.device, memory_format=torch.channels_last).eval()
+
+
+@torch.inference_mode()
+def class_probabilities(
+    network: DeepLab, pixels: np.ndarray, scales: Sequence[float], runtime: Runtime
+) -> np.ndarray:
+    """Probabilities of the C classes, float32 (C, h, w), of an RGB uint8 (h, w, 3) image.
+
+    Logits of all scales and mirror images are averaged before the softmax.
+    """
+    height, width = pixels.shape[:2]
+    total = 0
+    for scale in scales:
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        resized = cv2.resize(pixels, size, interpolation=cv2.INTER_CUBIC)
+        plain = torch.from_numpy(normalise(resized).transpose(2, 0, 1))
+        pair = torch.stack([plain, plain.flip(2)])
+        with runtime.autocast():
+            logits = network(pair.to(runtime.device, memory_format=torch.channels_last))
+        logits = (logits[0] + logits[1].flip(2))[None]
+        total = total + functional.interpolate(
+            logits, (height, width), mode="bilinear", align_corners=True
+        )
+    mean = total[0] / (2 * len(scales))
+    return mean.softmax(0).float().cpu().numpy()

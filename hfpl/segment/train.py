@@ -1,0 +1,103 @@
+"""Train the segmentation network on the random walk's label maps."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from hfpl.images.augment import random_crop, shift_hsv
+from hfpl.images.manifest import Manifest, read_manifests
+from hfpl.images.normalise import normalise
+from hfpl.images.palette import IGNORE
+from hfpl.images.reading import ImageRoot
+from hfpl.networks.deeplab import DeepLab
+from hfpl.params.network import Network
+from hfpl.params.segment import Segment, SegmentAugmentation, SegmentHead
+from hfpl.runtime import Runtime
+from hfpl.storage.shards import Shards
+from hfpl.training.loop import Plan
+from hfpl.training.stage import TrainingFiles, train_stage
+from hfpl.training.start import starting_backbone
+
+
+def train_segment(
+    settings: Segment,
+    network: Network,
+    seed: int,
+    manifests: Sequence[Path],
+    root: ImageRoot,
+    labels: Sequence[Path],
+    weights: Path | None,
+    files: TrainingFiles,
+    runtime: Runtime,
+) -> None:
+    """Train on the images of manifests and their label maps, and write the network.
+
+    Raises:
+        ValueError: a file cannot be read, or as :func:`hfpl.training.stage.train_stage`.
+    """
+    manifest = read_manifests(manifests)
+    backbone = starting_backbone(network, weights, "segment", seed)
+    deeplab = build_deeplab(backbone, len(manifest.classes), settings.head)
+
+    def loss_of(batch: list[Tensor]) -> dict[str, Tensor]:
+        images, masks = batch
+        with runtime.autocast():
+            logits = deeplab(images.contiguous(memory_format=torch.channels_last))
+        return {"total": functional.cross_entropy(logits, masks.long(), ignore_index=IGNORE)}
+
+    samples = SegmentSamples(manifest, root, labels, settings.augmentation)
+    # As published, the learning rate would reach zero one step after the last.
+    plan = Plan(
+        "segment train",
+        settings.iterations,
+        settings.iterations + 1,
+        settings.optimiser.power,
+        seed,
+    )
+    train_stage(deeplab, samples, loss_of, settings.batch, settings.optimiser, plan, files, runtime)
+
+
+def build_deeplab(backbone: nn.Module, num_classes: int, head: SegmentHead) -> DeepLab:
+    """Segmentation network for K foreground classes, background added."""
+    return DeepLab(
+        backbone, num_classes + 1, head.channels, head.dilation, head.dropout, head.bn_momentum
+    )
+
+
+class SegmentSamples:
+    """Training images and label maps, changed at random."""
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        root: ImageRoot,
+        labels: Sequence[Path],
+        settings: SegmentAugmentation,
+    ) -> None:
+        self.images, self.root, self.settings = manifest.images, root, settings
+        self.labels = Shards(labels)
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def sample(self, index: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Normalised image (3, crop, crop) float32 and label map (crop, crop) uint8."""
+        record, settings = self.images[index], self.settings
+        image = shift_hsv(np.asarray(self.root.image(record)), rng, settings.hsv)
+        mask = self.labels.mask(record.id)
+        if rng.random() < 0.5:
+            image, mask = image[:, ::-1], mask[:, ::-1]
+        scale = rng.uniform(*settings.scale)
+        size = tuple(max(1, round(side * scale)) for side in (record.width, record.height))
+        image = cv2.resize(np.ascontiguousarray(image), size, interpolation=cv2.INTER_CUBIC)
+        mask = cv2.resize(np.ascontiguousarray(mask), size, interpolation=cv2.INTER_NEAREST)
+        pixels, mask = random_crop([(normalise(image), 0.0), (mask, IGNORE)], settings.crop, rng)
+        return (
+            torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1))),
+            torch.from_numpy(mask),
+        )

@@ -1,0 +1,154 @@
+"""Shards: the per-image results of one job in one zip file.
+
+A zip is one file to Snakemake and to DVC, and a few of them cost a remote nothing where ten
+thousand small files cost hours. Members are PNGs in the order they were added, with a fixed
+date, so that equal results give equal bytes.
+"""
+
+import json
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from hfpl.images.palette import decode_mask, encode_mask
+from hfpl.storage.atomic import replacing
+
+_INDEX = "index.json"
+_LEVELS = 255
+
+
+class ShardWriter:
+    """Collects results; made by :func:`write_shard`."""
+
+    def __init__(self, archive: zipfile.ZipFile) -> None:
+        self._archive = archive
+        self._index: dict[str, list[int]] = {}
+
+    def add_scores(self, image_id: str, classes: Sequence[int], scores: np.ndarray) -> None:
+        """Add per-class scores.
+
+        Args:
+            image_id: name of the image, unique in the shard.
+            classes: class of each channel, in the order of the channels.
+            scores: float32 (m, h, w) in [0, 1]; stored in steps of 1/255 as one grey PNG.
+        """
+        if len(classes) != len(scores):
+            raise ValueError(f"{image_id}: {len(classes)} classes for {len(scores)} score maps")
+        self._register(image_id, list(classes))
+        if len(scores):
+            grey = np.rint(np.clip(scores, 0, 1) * _LEVELS).astype(np.uint8)
+            stacked = grey.reshape(-1, grey.shape[-1])
+            # Smooth maps: the "up" filter and fast compression come within 5 % of the smallest.
+            _, png = cv2.imencode(".png", stacked, [cv2.IMWRITE_PNG_COMPRESSION, 6])
+            self._write(f"{image_id}.png", png.tobytes())
+
+    def add_mask(self, image_id: str, mask: np.ndarray) -> None:
+        """Add a label map, uint8 (h, w), as a palette PNG."""
+        self._register(image_id, [])
+        self._write(f"{image_id}.png", encode_mask(mask))
+
+    def finish(self) -> None:
+        """Write the list of images; called by :func:`write_shard`."""
+        self._write(_INDEX, json.dumps(self._index, ensure_ascii=False).encode())
+
+    def _register(self, image_id: str, classes: list[int]) -> None:
+        if image_id in self._index:
+            raise ValueError(f"{image_id}: added twice")
+        self._index[image_id] = [int(c) for c in classes]
+
+    def _write(self, name: str, content: bytes) -> None:
+        # PNGs are compressed already, so they are stored.
+        self._archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), content)
+
+
+@contextmanager
+def write_shard(path: str | Path) -> Iterator[ShardWriter]:
+    """Write a shard whole or not at all."""
+    with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        writer = ShardWriter(archive)
+        yield writer
+        writer.finish()
+
+
+class Shard:
+    """Results of one shard, read image by image.
+
+    Raises:
+        ValueError: the file is missing or no shard; the message names it.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        try:
+            self._archive = zipfile.ZipFile(self.path)
+            self._index: dict[str, list[int]] = json.loads(self._archive.read(_INDEX))
+        except FileNotFoundError:
+            raise ValueError(f"{path}: no such file") from None
+        except (zipfile.BadZipFile, KeyError, json.JSONDecodeError) as error:
+            raise ValueError(f"{path}: not a shard: {error}") from None
+
+    @property
+    def ids(self) -> list[str]:
+        """Names of the images, in the order they were written."""
+        return list(self._index)
+
+    def scores(self, image_id: str, size: tuple[int, int]) -> tuple[list[int], np.ndarray]:
+        """Classes and their scores, float32 (m, h, w) in [0, 1]; m = 0 for an untagged image."""
+        classes = self._classes(image_id)
+        if not classes:
+            return [], np.zeros((0, *size), np.float32)
+        stacked = cv2.imdecode(
+            np.frombuffer(self._archive.read(f"{image_id}.png"), np.uint8), cv2.IMREAD_GRAYSCALE
+        )
+        scores = stacked.reshape(len(classes), -1, stacked.shape[1])
+        if scores.shape[1:] != tuple(size):
+            raise ValueError(
+                f"{self.path}: '{image_id}' is {scores.shape[1:]}, its image {tuple(size)} pixels"
+            )
+        return classes, scores.astype(np.float32) / np.float32(_LEVELS)
+
+    def mask(self, image_id: str) -> np.ndarray:
+        """Label map, uint8 (h, w)."""
+        self._classes(image_id)
+        return decode_mask(self._archive.read(f"{image_id}.png"))
+
+    def members(self) -> Iterator[tuple[str, bytes]]:
+        """Name and PNG of every image that has a result, in the order they were written."""
+        stored = set(self._archive.namelist())
+        for image_id in self._index:
+            if f"{image_id}.png" in stored:
+                yield image_id, self._archive.read(f"{image_id}.png")
+
+    def _classes(self, image_id: str) -> list[int]:
+        try:
+            return self._index[image_id]
+        except KeyError:
+            raise ValueError(f"{self.path}: no result for image '{image_id}'") from None
+
+
+class Shards:
+    """Several shards read as one, for example all of a split."""
+
+    def __init__(self, paths: Sequence[str | Path]) -> None:
+        self._of = {image_id: s for s in map(Shard, paths) for image_id in s.ids}
+
+    def __contains__(self, image_id: str) -> bool:
+        return image_id in self._of
+
+    def scores(self, image_id: str, size: tuple[int, int]) -> tuple[list[int], np.ndarray]:
+        """As :meth:`Shard.scores`."""
+        return self._find(image_id).scores(image_id, size)
+
+    def mask(self, image_id: str) -> np.ndarray:
+        """As :meth:`Shard.mask`."""
+        return self._find(image_id).mask(image_id)
+
+    def _find(self, image_id: str) -> Shard:
+        try:
+            return self._of[image_id]
+        except KeyError:
+            raise ValueError(f"no shard holds a result for image '{image_id}'") from None

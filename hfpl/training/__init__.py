@@ -1,0 +1,1 @@
+"""What the training stages share: parameter groups, order of the samples, loop, checkpoints."""

@@ -1,0 +1,151 @@
+"""The training loop that every trained stage runs."""
+
+import csv
+import io
+import signal
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from hfpl.networks.interface import StandsOnBackbone
+from hfpl.progress import track
+from hfpl.runtime import seed_torch
+from hfpl.training.checkpoint import Checkpoint
+from hfpl.training.optimiser import poly_factor, set_learning_rates
+
+LossOf = Callable[[list[Tensor]], dict[str, Tensor]]
+"""From a batch to named scalars; ``total`` is what is minimised, the others are shown."""
+
+_ROWS = 50
+"""Rows of the history, whatever the number of steps."""
+_CHECKPOINT_EVERY = 60.0
+"""Seconds between checkpoints."""
+
+
+class Interrupted(RuntimeError):
+    """The training was asked to stop; its checkpoint is written."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long to train and how the learning rate decays.
+
+    Attributes:
+        name: shown beside the progress bar.
+        steps: number of steps.
+        decay_steps: at which the learning rate would reach zero.
+        power: of the polynomial decay.
+        seed: of dropout and of the losses' draws.
+    """
+
+    name: str
+    steps: int
+    decay_steps: int
+    power: float
+    seed: int
+
+
+def run_training(
+    network: StandsOnBackbone,
+    optimiser: torch.optim.Optimizer,
+    batches: Callable[[int], Iterable[list[Tensor]]],
+    loss_of: LossOf,
+    plan: Plan,
+    checkpoint: Checkpoint,
+) -> list[dict[str, float]]:
+    """Train in place, going on from the checkpoint where there is one.
+
+    Args:
+        batches: from the first step to the batches of that and all later steps.
+        loss_of: see :data:`LossOf`.
+
+    Returns:
+        The history: for each of about fifty windows the last step and the means of the losses.
+
+    Raises:
+        Interrupted: SIGTERM or SIGINT came; the state is in the checkpoint.
+        ValueError: the loss is not finite.
+    """
+    progress = checkpoint.load(network, optimiser) or {"step": 0, "history": [], "sums": {}}
+    start = progress["step"]
+    history = _History(plan.steps, progress)
+    network.train()
+    saved = time.monotonic()
+    with track(plan.name, plan.steps, "steps", start) as advance, _stop_signals() as stopped:
+        for step, batch in enumerate(batches(start), start):
+            # Seeded by the step, an interrupted run draws what an uninterrupted one would.
+            seed_torch("step", plan.seed, step)
+            set_learning_rates(optimiser, poly_factor(step, plan.decay_steps, plan.power))
+            losses = loss_of(batch)
+            optimiser.zero_grad(set_to_none=True)
+            losses["total"].backward()
+            optimiser.step()
+            advance(**history.add(step, losses))
+            due = time.monotonic() - saved > _CHECKPOINT_EVERY
+            if (due or stopped()) and step + 1 < plan.steps:
+                checkpoint.save(network, optimiser, history.state(step + 1))
+                saved = time.monotonic()
+            if stopped():
+                raise Interrupted(f"{plan.name}: stopped at step {step + 1}, checkpoint written")
+    return history.rows
+
+
+class _History:
+    """Means of the losses over windows of steps, summed on the device: no wait per step."""
+
+    def __init__(self, steps: int, progress: dict[str, Any]) -> None:
+        self.rows: list[dict[str, float]] = progress["history"]
+        self._window = max(1, steps // _ROWS)
+        self._steps = steps
+        self._sums: dict[str, Any] = dict(progress["sums"])
+        self._count = progress.get("count", 0)
+
+    def add(self, step: int, losses: dict[str, Tensor]) -> dict[str, float]:
+        """Count a step; at the end of a window, its mean total loss."""
+        for name, value in losses.items():
+            self._sums[name] = self._sums.get(name, 0.0) + value.detach().double()
+        self._count += 1
+        if (step + 1) % self._window and step + 1 < self._steps:
+            return {}
+        means = {name: float(total) / self._count for name, total in self._sums.items()}
+        if not all(map(_finite, means.values())):
+            raise ValueError(f"the loss is not finite at step {step + 1}; lower the learning rate")
+        self.rows.append({"step": step + 1, **means})
+        self._sums, self._count = {}, 0
+        return {"loss": means["total"]}
+
+    def state(self, step: int) -> dict[str, Any]:
+        """What a checkpoint needs to go on as if nothing had happened."""
+        sums = {name: float(total) for name, total in self._sums.items()}
+        return {"step": step, "history": self.rows, "sums": sums, "count": self._count}
+
+
+def _finite(value: float) -> bool:
+    return value == value and abs(value) != float("inf")
+
+
+def history_csv(history: list[dict[str, float]]) -> str:
+    """History as CSV with a header."""
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, list(history[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({k: f"{v:.6g}" for k, v in row.items()} for row in history)
+    return buffer.getvalue()
+
+
+@contextmanager
+def _stop_signals() -> Iterator[Callable[[], bool]]:
+    """Turn SIGTERM and SIGINT into a question asked after each step."""
+    received: list[int] = []
+    signals = (signal.SIGTERM, signal.SIGINT)
+    previous = [signal.signal(s, lambda number, _: received.append(number)) for s in signals]
+    try:
+        yield lambda: bool(received)
+    finally:
+        for number, handler in zip(signals, previous, strict=True):
+            signal.signal(number, handler)

@@ -1,0 +1,1 @@
+"""Random walk of class activation maps over learnt pixel affinities."""

@@ -1,0 +1,148 @@
+"""Affinity labels from CRF scores and the labels of pairs."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hfpl.affinity.labels import affinity_label, mean_pool, pair_labels
+
+REFERENCE = Path(__file__).parents[1] / "reference"
+
+
+@pytest.fixture(scope="module")
+def data():
+    with np.load(REFERENCE / "affinity_labels.npz", allow_pickle=False) as file:
+        return dict(file)
+
+
+def plain_label(low, high, stride):
+    """The rules of the method notes, one cell at a time."""
+    rows, columns = low.shape[1] // stride, low.shape[2] // stride
+    label = np.zeros((rows, columns), np.uint8)
+    for y in range(rows):
+        for x in range(columns):
+            square = np.s_[:, y * stride : (y + 1) * stride, x * stride : (x + 1) * stride]
+            a = low[square].astype(np.float64).mean((1, 2))
+            b = high[square].astype(np.float64).mean((1, 2))
+            label[y, x] = np.argmax(a) or 255
+            if np.argmax(b) == 0:
+                label[y, x] = 0
+            if max(a.max(), b.max()) < 1e-5:
+                label[y, x] = 255
+    return label
+
+
+def plain_pairs(label, radius):
+    """Background, foreground and negative pairs by loops over offsets and positions."""
+    height, width = label.shape
+    offsets = [(0, dx) for dx in range(1, radius)]
+    for dy in range(1, radius):
+        reach = range(1 - radius, radius)
+        offsets += [(dy, dx) for dx in reach if dx**2 + dy**2 < radius**2]
+    kinds = []
+    for dy, dx in offsets:
+        row = []
+        for y in range(height - (radius - 1)):
+            for x in range(radius - 1, width - (radius - 1)):
+                a, b = label[y, x], label[y + dy, x + dx]
+                if 255 in (a, b):
+                    row.append("none")
+                elif a != b:
+                    row.append("neg")
+                else:
+                    row.append("fg" if a else "bg")
+        kinds.append(row)
+    kinds = np.array(kinds)
+    return kinds == "bg", kinds == "fg", kinds == "neg"
+
+
+def test_reference(data):
+    low, high = np.split(np.moveaxis(data["scores_crop"], -1, 0), 2)
+    pooled = np.concatenate([mean_pool(low, 8), mean_pool(high, 8)])
+    expected = np.moveaxis(data["pooled"], -1, 0)
+    assert np.abs(pooled - expected).max() <= 1e-4 * expected.max()
+    label = affinity_label(low, high, 8)
+    assert label.dtype == np.uint8
+    np.testing.assert_array_equal(label, data["label"])
+    for name, mask in zip(
+        ("bg_pos", "fg_pos", "neg"), pair_labels(torch.from_numpy(label), 5), strict=True
+    ):
+        assert mask.dtype == torch.bool
+        np.testing.assert_array_equal(mask.numpy(), data[name], err_msg=name)
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    seed=st.integers(0, 1000),
+    classes=st.integers(0, 3),
+    stride=st.sampled_from([1, 2, 4, 8]),
+    rows=st.integers(1, 5),
+    columns=st.integers(1, 5),
+)
+def test_labels_match_the_rules_cell_by_cell(seed, classes, stride, rows, columns):
+    generator = np.random.default_rng(seed)
+    shape = (2, classes + 1, rows * stride, columns * stride)
+    low, high = generator.random(shape, dtype=np.float32)
+    low[:, : shape[2] // 2, : shape[3] // 2] = 0
+    high[:, : shape[2] // 2, : shape[3] // 2] = 0
+    low[0] *= 0.9
+    expected = plain_label(low, high, stride)
+    np.testing.assert_array_equal(affinity_label(low, high, stride), expected)
+
+
+def test_each_rule_and_their_order():
+    low, high, expected = zip(
+        ([0.2, 0.8], [0.1, 0.9], 1),  # both see the class
+        ([0.8, 0.2], [0.3, 0.7], 255),  # the two disagree
+        ([0.9, 0.1], [0.6, 0.4], 0),  # both see background
+        ([0.2, 0.8], [0.6, 0.4], 0),  # high's background comes after low's class
+        ([0, 0], [0, 0], 255),  # outside the image
+        ([0, 0], [0, 1], 255),
+        ([0, 0], [1, 0], 0),  # a score in high alone still lies inside
+        strict=True,
+    )
+    low, high = (np.array(scores, np.float32).T[:, None] for scores in (low, high))
+    np.testing.assert_array_equal(affinity_label(low, high, 1), [expected])
+
+
+def test_image_without_classes_is_background_inside_and_ignored_outside():
+    scores = np.ones((1, 8, 16), np.float32)
+    scores[:, :, 8:] = 0
+    np.testing.assert_array_equal(affinity_label(scores, scores, 8), [[0, 255]])
+
+
+def test_mean_pool_keeps_the_mean_and_the_dtype():
+    maps = np.random.default_rng(0).random((2, 6, 9), dtype=np.float32)
+    pooled = mean_pool(maps, 3)
+    assert pooled.dtype == np.float32
+    assert pooled[1, 1, 2] == pytest.approx(maps[1, 3:, 6:].mean(), rel=1e-6)
+    np.testing.assert_allclose(pooled.mean((1, 2)), maps.mean((1, 2)), rtol=1e-6)
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    seed=st.integers(0, 1000), radius=st.integers(2, 5), extra=st.tuples(*[st.integers(0, 4)] * 2)
+)
+def test_pair_labels_match_loops(seed, radius, extra):
+    shape = (2, radius + extra[0], 2 * radius - 1 + extra[1])
+    label = np.random.default_rng(seed).choice(np.array([0, 1, 2, 255], np.uint8), shape)
+    masks = pair_labels(torch.from_numpy(label), radius)
+    for n in range(2):
+        for mask, expected in zip(masks, plain_pairs(label[n], radius), strict=True):
+            np.testing.assert_array_equal(mask[n].numpy(), expected)
+
+
+def test_bad_input_is_refused():
+    scores = np.ones((2, 8, 8), np.float32)
+    with pytest.raises(ValueError, match="differ in shape"):
+        affinity_label(scores, scores[:1], 8)
+    with pytest.raises(ValueError, match="cannot pool"):
+        affinity_label(scores, scores, 3)
+    with pytest.raises(ValueError, match="1 to 255 channels"):
+        affinity_label(scores[:0], scores[:0], 8)
+    with pytest.raises(ValueError, match="too small for radius 5"):
+        pair_labels(torch.zeros(1, 4, 9), 5)

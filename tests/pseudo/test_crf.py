@@ -1,0 +1,161 @@
+"""Dense CRF and the scores of the two background powers."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pydensecrf.densecrf as dcrf
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hfpl.pseudo.crf import CrfSettings, dense_crf, pseudo_label_scores
+
+REFERENCE = Path(__file__).parents[1] / "reference"
+PSEUDO = CrfSettings(10, 3, 3, 80, 13, 10)
+TEST = CrfSettings(1, 3, 3, 32, 13, 10)
+
+
+@pytest.fixture(scope="module")
+def data():
+    with np.load(REFERENCE / "dense_crf.npz", allow_pickle=False) as file:
+        return dict(file)
+
+
+def example(seed=0, classes=2, height=13, width=17):
+    generator = np.random.default_rng(seed)
+    image = generator.integers(0, 256, (height, width, 3), dtype=np.uint8)
+    return image, generator.random((classes, height, width), dtype=np.float32)
+
+
+def close(result, expected):
+    return np.abs(result - expected).max() <= 1e-4 * np.abs(expected).max()
+
+
+def test_both_powers_match_the_reference(data):
+    low, high = pseudo_label_scores(data["image"], data["cams"], [1, 24], PSEUDO)
+    assert low.dtype == np.float32
+    assert low.shape == data["crf_alpha_1"].shape
+    assert close(low, data["crf_alpha_1"])
+    assert close(high, data["crf_alpha_24"])
+
+
+def test_test_time_crf_matches_the_reference(data):
+    result = dense_crf(data["image"], data["final_prob_in"], TEST)
+    assert result.dtype == np.float32
+    assert close(result, data["final_crf"])
+
+
+def test_shared_lattice_gives_the_bits_of_separate_models(data):
+    image, cams = data["image"], data["cams"]
+    shared = pseudo_label_scores(image, cams, [24, 1, 24], PSEUDO)
+    for alpha, scores in zip([24, 1, 24], shared, strict=True):
+        model = dcrf.DenseCRF2D(image.shape[1], image.shape[0], 3)
+        stacked = np.concatenate([(1 - cams.max(0, keepdims=True)) ** alpha, cams])
+        model.setUnaryEnergy(-np.log(np.clip(stacked, 1e-5, 1)).reshape(3, -1))
+        model.addPairwiseGaussian(sxy=3, compat=3)
+        model.addPairwiseBilateral(sxy=80, srgb=13, rgbim=image.copy(), compat=10)
+        np.testing.assert_array_equal(scores, np.array(model.inference(10)).reshape(scores.shape))
+
+
+def test_every_setting_reaches_the_crf():
+    image, probabilities = example()
+    base = dense_crf(image, probabilities, replace(TEST, iterations=2))
+    for name in (
+        "iterations",
+        "gaussian_sxy",
+        "gaussian_compat",
+        "bilateral_sxy",
+        "bilateral_srgb",
+        "bilateral_compat",
+    ):
+        start = replace(TEST, iterations=2)
+        changed = dense_crf(image, probabilities, replace(start, **{name: 1}))
+        assert not np.array_equal(changed, base), name
+
+
+@settings(deadline=None, max_examples=20)
+@given(seed=st.integers(0, 1000), alpha=st.sampled_from([0.5, 1, 24]))
+def test_without_iterations_the_scores_are_clipped_and_normalised(seed, alpha):
+    image, cams = example(seed)
+    cams[:, 0] = 0
+    cams[0, 1] = 1
+    (scores,) = pseudo_label_scores(image, cams, [alpha], replace(PSEUDO, iterations=0))
+    stacked = np.stack([(1 - np.maximum(cams[0], cams[1])) ** alpha, cams[0], cams[1]])
+    stacked = np.maximum(stacked.astype(np.float64), 1e-5)
+    np.testing.assert_allclose(scores, stacked / stacked.sum(0), rtol=1e-3, atol=1e-6)
+
+
+@settings(deadline=None, max_examples=10)
+@given(seed=st.integers(0, 1000), classes=st.integers(1, 4), iterations=st.integers(0, 3))
+def test_scores_sum_to_one_and_follow_the_order_of_classes(seed, classes, iterations):
+    image, cams = example(seed, classes)
+    chosen = replace(PSEUDO, iterations=iterations)
+    (scores,) = pseudo_label_scores(image, cams, [1], chosen)
+    np.testing.assert_allclose(scores.sum(0), 1, atol=1e-5)
+    (turned,) = pseudo_label_scores(image, cams[::-1], [1], chosen)
+    np.testing.assert_allclose(turned, scores[[0, *range(classes, 0, -1)]], atol=1e-5)
+
+
+def test_smoothness_removes_a_lone_pixel_of_a_flat_image():
+    image = np.full((15, 15, 3), 128, np.uint8)
+    probabilities = np.full((2, 15, 15), 0.3, np.float32)
+    probabilities[0] = 0.7
+    probabilities[:, 7, 7] = [0.3, 0.7]
+    assert probabilities.argmax(0).sum() == 1
+    assert dense_crf(image, probabilities, PSEUDO).argmax(0).sum() == 0
+
+
+def test_larger_power_gives_more_background():
+    image, cams = example(3, 1)
+    low, high = pseudo_label_scores(image, cams, [1, 24], PSEUDO)
+    assert (high[0] <= low[0] + 1e-6).all()
+    assert high[0].mean() < low[0].mean()
+
+
+def test_no_class_is_all_background():
+    image, _ = example()
+    low, high = pseudo_label_scores(image, np.zeros((0, 13, 17), np.float32), [1, 24], PSEUDO)
+    for scores in (low, high):
+        np.testing.assert_array_equal(scores, np.ones((1, 13, 17), np.float32))
+        assert scores.dtype == np.float32
+
+
+def test_read_only_and_strided_arrays_are_taken():
+    image, cams = example(1)
+    expected = pseudo_label_scores(image, cams, [1], PSEUDO)[0]
+    strided = np.asfortranarray(image)
+    strided.setflags(write=False)
+    result = pseudo_label_scores(strided, np.asfortranarray(cams), [1], PSEUDO)[0]
+    np.testing.assert_array_equal(result, expected)
+
+
+def test_slightly_negative_cams_count_as_none():
+    image, cams = example(1)
+    cams[:, :3] = -2e-6
+    expected = pseudo_label_scores(image, cams.clip(0), [1], PSEUDO)[0]
+    np.testing.assert_array_equal(pseudo_label_scores(image, cams, [1], PSEUDO)[0], expected)
+
+
+def test_bad_input_is_refused():
+    image, cams = example()
+    with pytest.raises(ValueError, match="image must be uint8"):
+        dense_crf(image.astype(np.float32), cams, TEST)
+    with pytest.raises(ValueError, match="probabilities must be"):
+        dense_crf(image, cams[:, 1:], TEST)
+    with pytest.raises(ValueError, match="no class"):
+        dense_crf(image, cams[:0], TEST)
+    with pytest.raises(ValueError, match="not finite"):
+        dense_crf(image, cams * np.nan, TEST)
+    with pytest.raises(ValueError, match="at most 1"):
+        pseudo_label_scores(image, cams + 1, [1], PSEUDO)
+    with pytest.raises(ValueError, match="powers must be positive"):
+        pseudo_label_scores(image, cams, [1, 0], PSEUDO)
+
+
+@pytest.mark.parametrize(
+    "change", [{"iterations": -1}, {"gaussian_sxy": 0}, {"bilateral_srgb": float("nan")}]
+)
+def test_bad_settings_are_refused(change):
+    with pytest.raises(ValueError, match=next(iter(change))):
+        replace(PSEUDO, **change)

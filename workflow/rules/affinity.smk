@@ -1,0 +1,30 @@
+# Stage affinity: learn which neighbouring cells belong to the same class.
+
+
+rule affinity:
+    input:
+        images=IMAGE_FILES,
+        manifests=shards(MANIFEST, "train"),
+        low=shards(LOW, "train"),
+        high=shards(HIGH, "train"),
+        weights=WEIGHTS,
+    output:
+        model=f"{VARIANT}/affinity/model.safetensors",
+        history=f"{VARIANT}/affinity/history.csv",
+    log:
+        f"{VARIANT}/affinity/logs/train.log",
+    benchmark:
+        f"{VARIANT}/affinity/logs/train.tsv"
+    threads: THREADS
+    resources:
+        gpu=GPU,
+        mem_mb=retried(8000),
+        runtime=retried(720),
+    params:
+        key=key("affinity"),
+    shell:
+        "hfpl affinity --params {PARAMS_FILE:q} --variant {wildcards.variant}"
+        " --expect {params.key[digest]} --log {log:q} --threads {THREADS} --workers {WORKERS}"
+        " --images {IMAGES:q} --manifests {input.manifests:q} --low {input.low:q}"
+        " --high {input.high:q} --weights {input.weights:q}"
+        " --model {output.model:q} --history {output.history:q}"

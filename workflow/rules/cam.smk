@@ -1,0 +1,54 @@
+# Stage cam: train the CAM network, infer the CAMs of every image.
+
+CAMS = f"{VARIANT}/cam/{{split}}-{{shard}}.zip"
+
+
+rule cam_train:
+    input:
+        images=IMAGE_FILES,
+        manifests=shards(MANIFEST, "train"),
+        weights=WEIGHTS,
+    output:
+        model=f"{VARIANT}/cam/model.safetensors",
+        history=f"{VARIANT}/cam/history.csv",
+    log:
+        f"{VARIANT}/cam/logs/train.log",
+    benchmark:
+        f"{VARIANT}/cam/logs/train.tsv"
+    threads: THREADS
+    resources:
+        gpu=GPU,
+        mem_mb=retried(8000),
+        runtime=retried(720),
+    params:
+        key=key("cam_train"),
+    shell:
+        "hfpl cam train --params {PARAMS_FILE:q} --variant {wildcards.variant}"
+        " --expect {params.key[digest]} --log {log:q} --threads {THREADS} --workers {WORKERS}"
+        " --images {IMAGES:q} --manifests {input.manifests:q} --weights {input.weights:q}"
+        " --model {output.model:q} --history {output.history:q}"
+
+
+rule cam_infer:
+    input:
+        images=IMAGE_FILES,
+        manifest=MANIFEST,
+        model=rules.cam_train.output.model,
+    output:
+        CAMS,
+    log:
+        f"{VARIANT}/cam/logs/infer-{{split}}-{{shard}}.log",
+    benchmark:
+        f"{VARIANT}/cam/logs/infer-{{split}}-{{shard}}.tsv"
+    threads: 1
+    resources:
+        gpu=GPU,
+        mem_mb=retried(4000),
+        runtime=retried(240),
+    params:
+        key=key("cam_infer"),
+    shell:
+        "hfpl cam infer --params {PARAMS_FILE:q} --variant {wildcards.variant}"
+        " --expect {params.key[digest]} --log {log:q} --threads {threads}"
+        " --images {IMAGES:q} --manifest {input.manifest:q} --model {input.model:q}"
+        " --cams {output:q}"

@@ -1,0 +1,58 @@
+# Stage segment: train the segmentation network on the walk's label maps, and test it.
+
+PLAIN = f"{VARIANT}/segment/{{split}}-{{shard}}.plain.zip"
+REFINED = f"{VARIANT}/segment/{{split}}-{{shard}}.crf.zip"
+
+
+rule segment_train:
+    input:
+        images=IMAGE_FILES,
+        manifests=shards(MANIFEST, "train"),
+        labels=shards(WALKED, "train"),
+        weights=WEIGHTS,
+    output:
+        model=f"{VARIANT}/segment/model.safetensors",
+        history=f"{VARIANT}/segment/history.csv",
+    log:
+        f"{VARIANT}/segment/logs/train.log",
+    benchmark:
+        f"{VARIANT}/segment/logs/train.tsv"
+    threads: THREADS
+    resources:
+        gpu=GPU,
+        mem_mb=retried(8000),
+        runtime=retried(1440),
+    params:
+        key=key("segment_train"),
+    shell:
+        "hfpl segment train --params {PARAMS_FILE:q} --variant {wildcards.variant}"
+        " --expect {params.key[digest]} --log {log:q} --threads {THREADS} --workers {WORKERS}"
+        " --images {IMAGES:q} --manifests {input.manifests:q} --labels {input.labels:q}"
+        " --weights {input.weights:q} --model {output.model:q} --history {output.history:q}"
+
+
+rule segment_test:
+    input:
+        images=IMAGE_FILES,
+        manifest=MANIFEST,
+        masks=MASKS,
+        model=rules.segment_train.output.model,
+    output:
+        plain=PLAIN,
+        refined=REFINED,
+    log:
+        f"{VARIANT}/segment/logs/test-{{split}}-{{shard}}.log",
+    benchmark:
+        f"{VARIANT}/segment/logs/test-{{split}}-{{shard}}.tsv"
+    threads: 1
+    resources:
+        gpu=GPU,
+        mem_mb=retried(4000),
+        runtime=retried(240),
+    params:
+        key=key("segment_test"),
+    shell:
+        "hfpl segment test --params {PARAMS_FILE:q} --expect {params.key[digest]} --log {log:q}"
+        " --threads {threads} --images {IMAGES:q} --manifest {input.manifest:q}"
+        " --masks {input.masks:q} --model {input.model:q}"
+        " --plain {output.plain:q} --refined {output.refined:q}"
