@@ -33,8 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_file(table, "csv", "table to write (.csv)")
     table.set_defaults(run=_table)
 
-    show = actions.add_parser("show", help="print a table")
-    show.add_argument("table", type=Path, help="table.json of a run")
+    show = actions.add_parser("show", help="print tables")
+    show.add_argument("tables", type=Path, nargs="+", help="table.json of a run")
     show.set_defaults(run=_show)
 
 
@@ -93,6 +93,7 @@ def _show(args: argparse.Namespace) -> None:
     from hfpl.evaluate.table import table_as_text
     from hfpl.storage.atomic import read_json
 
-    rows = read_json(args.table)["rows"]
-    print(f"{rows[0]['dataset']}, variant {rows[0]['variant']}, in percent")
-    print(table_as_text(rows))
+    for table in args.tables:
+        rows = read_json(table)["rows"]
+        print(f"\n{rows[0]['dataset']}, variant {rows[0]['variant']} ({table})")
+        print(table_as_text(rows))

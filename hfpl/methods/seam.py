@@ -141,8 +141,10 @@ def correlate(cam: Tensor, features: Tensor) -> Tensor:
     flat = features.reshape(n, -1, h * w)
     flat = flat / (flat.norm(dim=1, keepdim=True) + 1e-5)
     affinity = functional.relu(flat.transpose(1, 2) @ flat)
-    affinity = affinity / (affinity.sum(1, keepdim=True) + 1e-5)
-    return (cam.reshape(n, c, h * w) @ affinity).reshape(n, c, h, w)
+    # A row of ones gives the columns' sums in the same product; dividing what was spread by them
+    # equals dividing the whole matrix, which is by far the largest tensor here.
+    spread = functional.pad(cam.reshape(n, c, h * w), (0, 0, 0, 1), value=1.0) @ affinity
+    return (spread[:, :c] / (spread[:, c:] + 1e-5)).reshape(n, c, h, w)
 
 
 def _view(term: str, image: Tensor, output: SeamOutput) -> View:

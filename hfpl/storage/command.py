@@ -12,7 +12,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         required=True,
         metavar="FOLDER",
-        help="folder to write to: <image>.png for masks, <image>.<class>.png for scores",
+        help="folder to write to: <image>.png, a label map or the scores below each other",
     )
     parser.set_defaults(run=_run)
 

@@ -6,33 +6,41 @@ from torch.nn import functional
 from hfpl.networks.interface import Features
 
 
-def build(*, stride: int, widths: list[int], train_batchnorm: bool) -> "SmallBackbone":
+def build(
+    *, stride: int, widths: list[int], blocks: list[int], train_batchnorm: bool
+) -> "SmallBackbone":
     """Build the small backbone.
 
     Args:
         stride: 4 or 8.
         widths: channels of the stem and of the four stages after it.
+        blocks: residual blocks of each of the four stages.
         train_batchnorm: learn batch statistics, as a network trained from scratch must.
     """
     if stride not in (4, 8):
         raise ValueError(f"network.options.stride: the small backbone has 4 or 8, found {stride}")
     if len(widths) != 5 or min(widths) < 1:
         raise ValueError(f"network.options.widths: expected five positive widths, found {widths}")
-    return SmallBackbone(stride, widths, train_batchnorm)
+    if len(blocks) != 4 or min(blocks) < 1:
+        raise ValueError(f"network.options.blocks: expected four positive counts, found {blocks}")
+    return SmallBackbone(stride, widths, blocks, train_batchnorm)
 
 
 class SmallBackbone(nn.Module):
-    """Stem at half resolution, then four stages of two residual blocks, the last two dilated."""
+    """Stem at half resolution, then four stages of residual blocks, the last two dilated."""
 
-    def __init__(self, stride: int, widths: list[int], train_batchnorm: bool) -> None:
+    def __init__(
+        self, stride: int, widths: list[int], blocks: list[int], train_batchnorm: bool
+    ) -> None:
         super().__init__()
         w1, w2, w3, w4, w5 = widths
         self.conv1 = nn.Conv2d(3, w1, 3, stride=2, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(w1)
-        self.stage2 = _stage(w1, w2, stride=2, dilation=1)
-        self.stage3 = _stage(w2, w3, stride=2 if stride == 8 else 1, dilation=1)
-        self.stage4 = _stage(w3, w4, stride=1, dilation=2)
-        self.stage5 = _stage(w4, w5, stride=1, dilation=2)
+        b2, b3, b4, b5 = blocks
+        self.stage2 = _stage(w1, w2, b2, stride=2, dilation=1)
+        self.stage3 = _stage(w2, w3, b3, stride=2 if stride == 8 else 1, dilation=1)
+        self.stage4 = _stage(w3, w4, b4, stride=1, dilation=2)
+        self.stage5 = _stage(w4, w5, b5, stride=1, dilation=2)
         self.channels = (w3, w4, w5)
         self.stride = stride
         self.trains_batchnorm = train_batchnorm
@@ -49,10 +57,9 @@ class SmallBackbone(nn.Module):
         return Features(conv4, conv5, self.stage5(conv5))
 
 
-def _stage(inputs: int, outputs: int, stride: int, dilation: int) -> nn.Sequential:
-    return nn.Sequential(
-        _Block(inputs, outputs, stride, dilation), _Block(outputs, outputs, 1, dilation)
-    )
+def _stage(inputs: int, outputs: int, blocks: int, stride: int, dilation: int) -> nn.Sequential:
+    first = _Block(inputs, outputs, stride, dilation)
+    return nn.Sequential(first, *(_Block(outputs, outputs, 1, dilation) for _ in range(blocks - 1)))
 
 
 class _Block(nn.Module):

@@ -1,0 +1,56 @@
+# make demo    train and evaluate on the embedded data set (8 minutes on two cores)
+# make test    the fast tests
+# make help    everything else
+
+PYTHON ?= python3
+CORES ?= all
+BIN := .venv/bin
+ENVIRONMENT := .venv/.installed
+REPORT := results/report.html
+
+.PHONY: demo test slow lint micro format help
+
+help:
+	@echo "make demo    run snakemake on params.yaml, print the scores, build $(REPORT)"
+	@echo "make test    fast tests"
+	@echo "make slow    slow tests: whole runs, fresh environments"
+	@echo "make lint    ruff, snakefmt and snakemake --lint"
+	@echo "make micro   the demo's pipeline end to end on a micro configuration"
+	@echo "make format  format the code"
+
+demo: $(ENVIRONMENT)
+	@$(BIN)/snakemake --cores $(CORES)
+	@if [ ! -e $(REPORT) ] || [ -n "$$(find results -name table.csv -newer $(REPORT))" ]; then \
+		$(BIN)/snakemake --report $(REPORT) --quiet all; fi
+	@$(BIN)/hfpl evaluate show results/*/*/evaluate/table.json
+	@echo "report: $(REPORT)"
+
+test: $(ENVIRONMENT)
+	$(BIN)/python -m pytest -q -n 2 -m "not slow"
+
+slow: $(ENVIRONMENT)
+	$(BIN)/python -m pytest -q -m slow
+
+lint: $(ENVIRONMENT)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check workflow
+	$(BIN)/snakemake --lint
+
+micro: $(ENVIRONMENT)
+	$(BIN)/hfpl params micro --out results/micro/params.yaml
+	$(BIN)/snakemake --cores $(CORES) --config params=results/micro/params.yaml results=results/micro
+	$(BIN)/hfpl evaluate show results/micro/*/*/evaluate/table.json
+
+format: $(ENVIRONMENT)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt workflow
+
+$(ENVIRONMENT): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
+		{ echo "Python 3.11 is needed: make PYTHON=<python3.11> $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
