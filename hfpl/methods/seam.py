@@ -15,6 +15,9 @@ from hfpl.methods.interface import MethodLoss, MethodNetwork, Term, View
 from hfpl.methods.seam_losses import classification, equivariance, minimum_response
 from hfpl.networks.interface import resize_like
 
+_RECEIVERS = 1024
+"""Positions that PCM computes at once."""
+
 
 def build(
     backbone: nn.Module,
@@ -140,10 +143,15 @@ def correlate(cam: Tensor, features: Tensor) -> Tensor:
     n, c, h, w = cam.shape
     flat = features.reshape(n, -1, h * w)
     flat = flat / (flat.norm(dim=1, keepdim=True) + 1e-5)
-    affinity = functional.relu(flat.transpose(1, 2) @ flat)
     # A row of ones gives the columns' sums in the same product; dividing what was spread by them
     # equals dividing the whole matrix, which is by far the largest tensor here.
-    spread = functional.pad(cam.reshape(n, c, h * w), (0, 0, 0, 1), value=1.0) @ affinity
+    counted = functional.pad(cam.reshape(n, c, h * w), (0, 0, 0, 1), value=1.0)
+    transposed = flat.transpose(1, 2)
+    # A photograph at twice its size has ten thousand positions: receivers are taken in blocks, so
+    # that inference needs memory for a strip of the matrix and not for its square.
+    spread = torch.cat(
+        [counted @ functional.relu(transposed @ block) for block in flat.split(_RECEIVERS, 2)], 2
+    )
     return (spread[:, :c] / (spread[:, c:] + 1e-5)).reshape(n, c, h, w)
 
 

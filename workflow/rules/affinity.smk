@@ -23,8 +23,8 @@ rule affinity:
     params:
         key=key("affinity"),
     shell:
-        "hfpl affinity --params {PARAMS_FILE:q} --variant {wildcards.variant}"
-        " --expect {params.key[digest]} --log {log:q} --threads {THREADS} --workers {WORKERS}"
-        " --images {IMAGES:q} --manifests {input.manifests:q} --low {input.low:q}"
+        'hfpl affinity --params "$HFPL_PARAMS" --variant {wildcards.variant}'
+        " --expect {params.key[digest]} --log {log:q} --threads $HFPL_THREADS --workers $HFPL_WORKERS"
+        ' --images "$HFPL_IMAGES" --manifests {input.manifests:q} --low {input.low:q}'
         " --high {input.high:q} --weights {input.weights:q}"
         " --model {output.model:q} --history {output.history:q}"

@@ -23,9 +23,9 @@ rule cam_train:
     params:
         key=key("cam_train"),
     shell:
-        "hfpl cam train --params {PARAMS_FILE:q} --variant {wildcards.variant}"
-        " --expect {params.key[digest]} --log {log:q} --threads {THREADS} --workers {WORKERS}"
-        " --images {IMAGES:q} --manifests {input.manifests:q} --weights {input.weights:q}"
+        'hfpl cam train --params "$HFPL_PARAMS" --variant {wildcards.variant}'
+        " --expect {params.key[digest]} --log {log:q} --threads $HFPL_THREADS --workers $HFPL_WORKERS"
+        ' --images "$HFPL_IMAGES" --manifests {input.manifests:q} --weights {input.weights:q}'
         " --model {output.model:q} --history {output.history:q}"
 
 
@@ -48,7 +48,7 @@ rule cam_infer:
     params:
         key=key("cam_infer"),
     shell:
-        "hfpl cam infer --params {PARAMS_FILE:q} --variant {wildcards.variant}"
+        'hfpl cam infer --params "$HFPL_PARAMS" --variant {wildcards.variant}'
         " --expect {params.key[digest]} --log {log:q} --threads {threads}"
-        " --images {IMAGES:q} --manifest {input.manifest:q} --model {input.model:q}"
+        ' --images "$HFPL_IMAGES" --manifest {input.manifest:q} --model {input.model:q}'
         " --cams {output:q}"

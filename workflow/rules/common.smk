@@ -1,16 +1,23 @@
 # Names and functions that the rules share. Parameters come from params.yaml alone; what may be
 # given with --config changes no result.
 
-import os
+import shlex
 import shutil
 import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
+from hfpl.data.index import folder_fingerprint
 from hfpl.params import ParamsError, load_params
 from hfpl.params.suggest import suggest
 from hfpl.provenance import job_key, key_digest
+
+# One line per job, its own: the scheduler's steps in between tell a person nothing, and no level of
+# --quiet leaves them out without leaving out errors.
+STEPS = ("Select jobs", "Execute ", "Using shell", "Singularity containers", "Assuming unrestricted")
+logger.addFilter(lambda record: not record.getMessage().startswith(STEPS))
 
 SETTINGS = {
     "params": "params.yaml",  # parameter file
@@ -27,18 +34,13 @@ for name in config:
         )
 SETTINGS.update(config)
 
-# The commands lie beside the interpreter, also where its environment is not activated.
-os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-
 try:
     PARAMS = load_params(SETTINGS["params"])
 except ParamsError as error:
     raise WorkflowError(str(error))
 
 DATASET = PARAMS.datasets[PARAMS.dataset]
-PARAMS_FILE = SETTINGS["params"]
 THREADS = int(SETTINGS["threads"])
-WORKERS = int(SETTINGS["workers"])
 GPU = int(SETTINGS["gpu"])
 
 # Results lie below <results>/<data set>/<variant>/<stage>; what all variants share has no variant.
@@ -47,6 +49,26 @@ RUN = f"{COMMON}/{PARAMS.variant}"
 VARIANT = f"{COMMON}/{{variant}}"
 SPLITS = ["train", "val"]
 SHARDS = range(PARAMS.shards)
+
+# Where images lie. The manifests hold a hash of each image and are what the rules depend on; the
+# archive of a generated data set only has to be there.
+GENERATED = DATASET.format == "shapes"
+ARCHIVE = f"{COMMON}/data/shapes.zip"
+IMAGE_FILES = [ancient(ARCHIVE)] if GENERATED else []
+
+# What a command needs and no result depends on reaches it as environment variables: as params of
+# a rule, another folder or number of threads would re-run everything. The commands themselves lie
+# beside the interpreter, also where its environment is not activated.
+ENVIRONMENT = {
+    "HFPL_PARAMS": SETTINGS["params"],
+    "HFPL_IMAGES": ARCHIVE if GENERATED else DATASET.root,
+    "HFPL_THREADS": THREADS,
+    "HFPL_WORKERS": SETTINGS["workers"],
+}
+shell.prefix(
+    f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; "
+    + "".join(f"export {name}={shlex.quote(str(value))}; " for name, value in ENVIRONMENT.items())
+)
 
 
 wildcard_constraints:
@@ -63,6 +85,12 @@ def key(job):
         return {**found, "digest": key_digest(found)}
 
     return of
+
+
+def index_key(wildcards):
+    """As key("data"); a folder's names, sizes and times stand for its content."""
+    content = None if GENERATED else folder_fingerprint(DATASET.root)
+    return {**key("data")(wildcards), "content": content}
 
 
 def shards(pattern, split):

@@ -19,7 +19,7 @@ TRUTH = {
     "val_masks": shards(MASKS, "val"),
 }
 TRUTH_OPTIONS = (
-    " --images {IMAGES:q}"
+    ' --images "$HFPL_IMAGES"'
     " --train-manifests {input.train:q} --train-masks {input.train_masks:q}"
     " --val-manifests {input.val:q} --val-masks {input.val_masks:q}"
 )
@@ -42,7 +42,7 @@ rule evaluate_cams:
     params:
         key=key("evaluate_cam"),
     shell:
-        "hfpl evaluate cams --params {PARAMS_FILE:q} --expect {params.key[digest]} --log {log:q}"
+        'hfpl evaluate cams --params "$HFPL_PARAMS" --expect {params.key[digest]} --log {log:q}'
         + TRUTH_OPTIONS
         + " --results {input.results:q} --out {output:q}"
 
@@ -67,7 +67,7 @@ rule evaluate_masks:
         key=key("evaluate_masks"),
         named=lambda wildcards: SCORED[wildcards.scored][1:],
     shell:
-        "hfpl evaluate masks --params {PARAMS_FILE:q} --expect {params.key[digest]} --log {log:q}"
+        'hfpl evaluate masks --params "$HFPL_PARAMS" --expect {params.key[digest]} --log {log:q}'
         + TRUTH_OPTIONS
         + " --results {input.results:q} --out {output:q}"
         " --stage {params.named[0]:q} --post-processing {params.named[1]:q} {params.named[2]}"
@@ -94,6 +94,6 @@ rule evaluate:
     params:
         key=key("evaluate"),
     shell:
-        "hfpl evaluate table --params {PARAMS_FILE:q} --variant {wildcards.variant}"
+        'hfpl evaluate table --params "$HFPL_PARAMS" --variant {wildcards.variant}'
         " --expect {params.key[digest]} --log {log:q}"
         " --parts {input:q} --json {output.json:q} --csv {output.csv:q}"

@@ -24,6 +24,6 @@ rule pretrain:
     params:
         key=key("pretrain"),
     shell:
-        "hfpl pretrain --params {PARAMS_FILE:q} --expect {params.key[digest]} --log {log:q}"
-        " --threads {THREADS} --workers {WORKERS}"
+        'hfpl pretrain --params "$HFPL_PARAMS" --expect {params.key[digest]} --log {log:q}'
+        " --threads $HFPL_THREADS --workers $HFPL_WORKERS"
         " --weights {output.weights:q} --history {output.history:q}"

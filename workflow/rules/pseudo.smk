@@ -23,6 +23,6 @@ rule pseudo:
     params:
         key=key("pseudo"),
     shell:
-        "hfpl pseudo --params {PARAMS_FILE:q} --expect {params.key[digest]} --log {log:q}"
-        " --images {IMAGES:q} --manifest {input.manifest:q} --cams {input.cams:q}"
+        'hfpl pseudo --params "$HFPL_PARAMS" --expect {params.key[digest]} --log {log:q}'
+        ' --images "$HFPL_IMAGES" --manifest {input.manifest:q} --cams {input.cams:q}'
         " --low {output.low:q} --high {output.high:q}"

@@ -25,9 +25,9 @@ rule segment_train:
     params:
         key=key("segment_train"),
     shell:
-        "hfpl segment train --params {PARAMS_FILE:q} --variant {wildcards.variant}"
-        " --expect {params.key[digest]} --log {log:q} --threads {THREADS} --workers {WORKERS}"
-        " --images {IMAGES:q} --manifests {input.manifests:q} --labels {input.labels:q}"
+        'hfpl segment train --params "$HFPL_PARAMS" --variant {wildcards.variant}'
+        " --expect {params.key[digest]} --log {log:q} --threads $HFPL_THREADS --workers $HFPL_WORKERS"
+        ' --images "$HFPL_IMAGES" --manifests {input.manifests:q} --labels {input.labels:q}'
         " --weights {input.weights:q} --model {output.model:q} --history {output.history:q}"
 
 
@@ -52,7 +52,7 @@ rule segment_test:
     params:
         key=key("segment_test"),
     shell:
-        "hfpl segment test --params {PARAMS_FILE:q} --expect {params.key[digest]} --log {log:q}"
-        " --threads {threads} --images {IMAGES:q} --manifest {input.manifest:q}"
+        'hfpl segment test --params "$HFPL_PARAMS" --expect {params.key[digest]} --log {log:q}'
+        ' --threads {threads} --images "$HFPL_IMAGES" --manifest {input.manifest:q}'
         " --masks {input.masks:q} --model {input.model:q}"
         " --plain {output.plain:q} --refined {output.refined:q}"

@@ -23,6 +23,6 @@ rule walk:
     params:
         key=key("walk"),
     shell:
-        "hfpl walk --params {PARAMS_FILE:q} --expect {params.key[digest]} --log {log:q}"
-        " --threads {threads} --images {IMAGES:q} --manifest {input.manifest:q}"
+        'hfpl walk --params "$HFPL_PARAMS" --expect {params.key[digest]} --log {log:q}'
+        ' --threads {threads} --images "$HFPL_IMAGES" --manifest {input.manifest:q}'
         " --cams {input.cams:q} --model {input.model:q} --labels {output:q}"

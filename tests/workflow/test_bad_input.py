@@ -1,0 +1,58 @@
+"""What a person sees when the parameters or the data are wrong, before anything runs."""
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("cam.isl.weight=2", "params.yaml: cam.isl.weight: "),
+        ("variant=seam-ils", "variant: 'seam-ils' is not in variants; did you mean 'seam-isl'?"),
+    ],
+)
+def test_wrong_values_are_named(tmp_path, snakemake, write_params, setting, message):
+    write_params(tmp_path)
+    key, _, value = setting.rpartition(".")[2].partition("=")
+    path = tmp_path / "params.yaml"
+    lines = path.read_text().splitlines()
+    number = next(i for i, line in enumerate(lines) if f"{key}: " in line)
+    if key == "weight":
+        number = next(i for i, line in enumerate(lines) if "isl: {weight:" in line)
+        lines[number] = "  isl: {weight: 2, samples: 10}"
+    else:
+        lines[number] = f"{key}: {value}"
+    path.write_text("\n".join(lines))
+    done = snakemake(tmp_path, "-n")
+    assert done.returncode == 1
+    assert message in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+def test_an_unknown_key_names_the_nearest(tmp_path, snakemake, write_params):
+    write_params(tmp_path)
+    path = tmp_path / "params.yaml"
+    path.write_text(path.read_text().replace("log_steps:", "logsteps:"))
+    done = snakemake(tmp_path, "-n")
+    assert done.returncode == 1
+    assert "params.yaml: walk.logsteps: unknown key; did you mean 'log_steps'?" in done.stdout
+
+
+def test_parameters_do_not_come_from_the_command_line(tmp_path, snakemake, write_params):
+    write_params(tmp_path)
+    done = snakemake(tmp_path, "-n", "--config", "dataset=voc")
+    assert done.returncode == 1
+    assert "--config dataset: unknown" in done.stdout
+
+
+def test_a_dry_run_needs_no_data(tmp_path, snakemake, write_params):
+    write_params(tmp_path, "photographs", "datasets.photographs.root=nowhere")
+    done = snakemake(tmp_path, "-n")
+    assert done.returncode == 0, done.stdout
+    assert "data_index" in done.stdout
+
+
+def test_a_missing_folder_is_named(tmp_path, snakemake, write_params):
+    write_params(tmp_path, "photographs", "datasets.photographs.root=nowhere")
+    done = snakemake(tmp_path, "--cores", "1", "--until", "data_index")
+    assert done.returncode == 1
+    assert "hfpl data index: error: nowhere: no such folder or zip file" in done.stdout
