@@ -94,7 +94,9 @@ def print_scores(params: Params, common: Path) -> None:
         rounded = np.rint(np.clip(exact, 0, 1) * LEVELS).astype(np.float32) / LEVELS
         for compact, cams in ((False, exact), (True, rounded)):
             classes = np.array(tags, int)
-            predictions = {"CAM": predict_from_cams(cams, classes, params.evaluate.background_score)}
+            predictions = {
+                "CAM": predict_from_cams(cams, classes, params.evaluate.background_score)
+            }
             (scores,) = pseudo_label_scores(pixels, np.clip(cams, 0, 1), alphas, crf)
             if compact:
                 scores = np.rint(scores * LEVELS)

@@ -7,6 +7,8 @@ import traceback
 from importlib import import_module
 from pathlib import Path
 
+from hfpl.progress import Interrupted
+
 COMMANDS = {
     "params": ("hfpl.params.command", "write params.yaml from a preset, or check one"),
     "data": ("hfpl.data.command", "stage data: generate or index a data set"),
@@ -54,23 +56,21 @@ def _run(args: argparse.Namespace) -> int:
     name = " ".join(filter(None, [args.command, getattr(args, "action", None)]))
     try:
         line = args.run(args)
-        status = 0
-        message = f"{name}: {line} ({time.monotonic() - began:.0f} s)" if line else ""
-    except (ValueError, OSError) as error:
-        # Files and parameters are named in the message; the traceback goes to the log alone.
-        text = " ".join(str(error).split())
-        message, status = f"hfpl {name}: error: {text}", 1
-    except (KeyboardInterrupt, RuntimeError) as error:
-        if type(error) is RuntimeError:
-            _append(log, traceback.format_exc())
-            raise
-        message, status = f"hfpl {name}: {error or 'interrupted'}", 1
-    if status:
-        _append(log, traceback.format_exc() if sys.exc_info()[0] else "")
-    _append(log, message)
-    if message:
+    except (ValueError, OSError, Interrupted, KeyboardInterrupt) as error:
+        # Files and keys are named in the message; the traceback goes to the log alone.
+        text = " ".join(str(error).split()) or "interrupted"
+        message = f"hfpl {name}: error: {text}"
+        _append(log, traceback.format_exc())
         print(message, file=sys.stderr, flush=True)
-    return status
+        return 1
+    except Exception:
+        _append(log, traceback.format_exc())
+        raise
+    if line:
+        message = f"{name}: {line} ({time.monotonic() - began:.0f} s)"
+        _append(log, message)
+        print(message, file=sys.stderr, flush=True)
+    return 0
 
 
 def _append(log: Path | None, text: str) -> None:

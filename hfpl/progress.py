@@ -7,6 +7,11 @@ from contextlib import contextmanager
 
 from tqdm import tqdm
 
+
+class Interrupted(RuntimeError):
+    """The work was asked to stop and has saved what it needs to go on."""
+
+
 _LINE_EVERY = 30.0
 """Seconds between two lines where there is no terminal to draw a bar on."""
 

@@ -124,8 +124,8 @@ def feature_similarity_loss(
     ``exp(-r^2 / (2 sigma^2)) / (2 pi sigma^2)`` of their distance r in feature pixels, or
     1 / (h w) where sigma is None. Source: the method notes, section 1.
 
-    Computed in float32 or wider, also under autocast. Rows further apart than 5 sigma are left
-    out (they hold 6e-7 of the Gaussian). The gradient flows to the activations only, and once.
+    Computed in float32 or wider, also under autocast. Rows further apart than 5.5 sigma are
+    left out (less than 1e-6 of the loss). The gradient flows to the activations only, and once.
 
     Shape:
         image: float (N, 3, h, w), RGB in [0, 1]; values outside are clamped.

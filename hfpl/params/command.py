@@ -26,11 +26,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         dest="settings",
         help="change a value of the preset, e.g. cam.fsl.mu=2.5 (repeatable)",
     )
+    parser.add_argument(
+        "--describe", action="store_true", help="print every key with type, bounds and meaning"
+    )
     parser.add_argument("--check", type=Path, metavar="FILE", help="check a file, write nothing")
     parser.set_defaults(run=_run)
 
 
 def _run(args: argparse.Namespace) -> str:
+    if args.describe:
+        from hfpl.params.describe import describe_params
+
+        print(describe_params(), end="")
+        return ""
     if args.check:
         load_params(args.check)
         return f"{args.check} holds"

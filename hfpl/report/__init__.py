@@ -1,1 +1,1 @@
-"""Stage report: pictures of the results."""
+"""Pictures of a run's results: contact sheets and plots."""

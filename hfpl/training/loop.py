@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from hfpl.networks.interface import StandsOnBackbone
-from hfpl.progress import track
+from hfpl.progress import Interrupted, track
 from hfpl.runtime import seed_torch
 from hfpl.training.checkpoint import Checkpoint
 from hfpl.training.optimiser import poly_factor, set_learning_rates
@@ -25,10 +25,6 @@ _ROWS = 50
 """Rows of the history, whatever the number of steps."""
 _CHECKPOINT_EVERY = 60.0
 """Seconds between checkpoints."""
-
-
-class Interrupted(RuntimeError):
-    """The training was asked to stop; its checkpoint is written."""
 
 
 @dataclass(frozen=True)

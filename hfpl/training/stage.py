@@ -50,7 +50,7 @@ def train_stage(
 
     Raises:
         ValueError: too few samples for a batch, or the loss is not finite.
-        hfpl.training.loop.Interrupted: the process was asked to stop.
+        hfpl.progress.Interrupted: the process was asked to stop.
     """
     network.to(runtime.device, memory_format=torch.channels_last)
     history = run_training(
