@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from hfpl.methods.interface import MethodLoss, MethodNetwork, Term, View
 from hfpl.methods.seam_losses import classification, equivariance, minimum_response
-from hfpl.networks.interface import resize_like
+from hfpl.networks.interface import full_precision, resize_like
 
 _RECEIVERS = 1024
 """Positions that PCM computes at once."""
@@ -84,11 +84,12 @@ class SeamNetwork(MethodNetwork):
     def forward(self, images: Tensor) -> SeamOutput:
         """Maps of normalised images (N, 3, H, W)."""
         features = self.backbone(images)
-        logits = self.fc8(self.dropout(features.conv6)).float()
+        logits = full_precision(self.fc8(self.dropout(features.conv6)))
         size = logits.shape[2:]
         f4 = functional.relu(self.f8_3(features.conv4.detach()))
         f5 = functional.relu(self.f8_4(features.conv5.detach()))
-        embedded = self.f9(torch.cat([resize_like(images, size).to(f4.dtype), f4, f5], 1)).float()
+        small = resize_like(images, size).to(f4.dtype)
+        embedded = full_precision(self.f9(torch.cat([small, f4, f5], 1)))
         refined = correlate(normalised_cam(logits.detach()), embedded)
         whole = images.shape[2:]
         return SeamOutput(_upsample(logits, whole), _upsample(refined, whole), logits)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hfpl.networks.interface import StandsOnBackbone
+from hfpl.networks.interface import StandsOnBackbone, full_precision
 
 
 class AffinityNetwork(StandsOnBackbone):
@@ -37,4 +37,4 @@ class AffinityNetwork(StandsOnBackbone):
             functional.elu(layer(x))
             for layer, x in zip((self.f8_3, self.f8_4, self.f8_5), features, strict=True)
         ]
-        return functional.elu(self.f9(torch.cat(parts, 1))).float()
+        return full_precision(functional.elu(self.f9(torch.cat(parts, 1))))

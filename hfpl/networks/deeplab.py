@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hfpl.networks.interface import StandsOnBackbone
+from hfpl.networks.interface import StandsOnBackbone, full_precision
 
 
 class DeepLab(StandsOnBackbone):
@@ -47,5 +47,5 @@ class DeepLab(StandsOnBackbone):
         x = self.backbone(images).conv6
         x = functional.relu(self.bn_fov(self.conv_fov(x)))
         x = functional.relu(self.bn_fov2(self.conv_fov2(x)))
-        logits = self.cls_conv(self.dropout(x)).float()
+        logits = full_precision(self.cls_conv(self.dropout(x)))
         return functional.interpolate(logits, images.shape[2:], mode="bilinear", align_corners=True)

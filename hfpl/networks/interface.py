@@ -71,6 +71,11 @@ class StandsOnBackbone(nn.Module):
         return self
 
 
+def full_precision(x: Tensor) -> Tensor:
+    """Half-precision tensors as float32; float32 and float64 stay what they are."""
+    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
+
+
 @torch.no_grad()
 def resize_like(image: Tensor, size: torch.Size | tuple[int, int]) -> Tensor:
     """Bilinear resize with aligned corners, without gradient."""

@@ -44,6 +44,7 @@ def _run(args: argparse.Namespace) -> str:
 
     params = read_params(args)
     run = f"{params.dataset}, {args.variant or params.variant}"
+    histories = _histories(args)
     results = pictures.StageResults(args.cams, args.labels, args.predictions)
     root = ImageRoot(args.images)
     sheets = (
@@ -56,7 +57,7 @@ def _run(args: argparse.Namespace) -> str:
         )
     pictures.draw_threshold_curve(args.cam_scores, run, args.threshold_curve)
     pictures.draw_class_bars(args.val_manifests, args.table, run, args.classes)
-    pictures.draw_training_curves(_histories(args), run, args.training)
+    pictures.draw_training_curves(histories, run, args.training)
     return "5 pictures drawn"
 
 

@@ -20,6 +20,10 @@ History = Mapping[str, Sequence[float]]
 """Column → values; ``step``, ``total`` and the terms of the loss."""
 _SPLIT_COLOURS = {"train": MIDDLE, "val": ACCENT}
 _STAGE_COLOURS = (PALE, MIDDLE, DEEP)
+# Where the two meet, the dot lies inside the ring and both are seen.
+_MARK = {"linestyle": "", "marker": "o"}
+_RING = {**_MARK, "markersize": 11, "markeredgewidth": 2, "markerfacecolor": "white", "zorder": 3}
+_DOT = {**_MARK, "markersize": 6, "zorder": 4}
 
 
 def threshold_curve(
@@ -47,13 +51,11 @@ def threshold_curve(
             f"best {best['miou']:.1f} at {best['threshold']:g}"
         )
         axes.plot(thresholds, curve, color=colour, linewidth=2.2, label=text)
-        dot = {"marker": "o", "markersize": 8, "color": colour, "markeredgewidth": 2}
-        axes.plot(fixed["threshold"], fixed["miou"], markerfacecolor="white", **dot)
-        axes.plot(best["threshold"], best["miou"], **dot)
+        axes.plot(fixed["threshold"], fixed["miou"], color=colour, **_RING)
+        axes.plot(best["threshold"], best["miou"], color=colour, **_DOT)
     axes.axvline(fixed["threshold"], color=MUTED, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
-    dot = {"linestyle": "", "marker": "o", "markersize": 8, "color": MUTED, "markeredgewidth": 2}
-    axes.plot([], [], markerfacecolor="white", label="threshold fixed beforehand", **dot)
-    axes.plot([], [], label="best against ground truth", **dot)
+    axes.plot([], [], color=MUTED, label="threshold fixed beforehand", **_RING)
+    axes.plot([], [], color=MUTED, label="best against ground truth", **_DOT)
     axes.set(xlabel="threshold (score of the background)", ylabel="mIoU of the CAMs (%)")
     _add_title(figure, title)
     axes.margins(x=0.02, y=0.12)
