@@ -2,10 +2,19 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from hfpl.params.network import OptionValue
-from hfpl.params.section import Count, Fraction, Name, NonNegative, Positive, Section, Seed
+from hfpl.params.network import Options
+from hfpl.params.section import (
+    Count,
+    Fraction,
+    Interval,
+    Name,
+    NonNegative,
+    Positive,
+    Section,
+    Seed,
+)
 from hfpl.params.training import ColourJitter, Optimiser
 
 
@@ -37,16 +46,8 @@ class Augmentation(Section):
     """Random resize, flip, colour jitter and crop of the CAM network's training images."""
 
     crop: int = Field(ge=16, description="side of the crop in pixels")
-    resize: Annotated[list[Positive], Field(min_length=2, max_length=2)] = Field(
-        description="range of the long side after resizing, in crops"
-    )
+    resize: Interval = Field(description="range of the long side after resizing, in crops")
     jitter: ColourJitter
-
-    @model_validator(mode="after")
-    def _ordered(self) -> "Augmentation":
-        if self.resize[0] > self.resize[1]:
-            raise ValueError("resize: the first value is larger than the second")
-        return self
 
 
 class CamInference(Section):
@@ -58,9 +59,7 @@ class CamInference(Section):
 class Cam(Section):
     """CAM training and inference."""
 
-    methods: dict[Name, dict[str, OptionValue]] = Field(
-        description="keyword arguments of each method's build()"
-    )
+    methods: dict[Name, Options] = Field(description="keyword arguments of each method's build()")
     epochs: Count
     batch: Count
     optimiser: Optimiser

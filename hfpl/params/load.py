@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from hfpl.params.plugins import check_options
+from hfpl.params.explain import explain, one_line
+from hfpl.params.plugins import check_options, plugin_names
 from hfpl.params.root import Params
 from hfpl.params.suggest import suggest
 
@@ -40,7 +40,7 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     try:
         content = YAML(typ="safe", pure=True).load(text)
     except YAMLError as error:
-        raise ParamsError(f"{path}: not valid YAML: {_one_line(str(error))}") from None
+        raise ParamsError(f"{path}: not valid YAML: {one_line(str(error))}") from None
     if not isinstance(content, dict):
         raise ParamsError(f"{path}: expected sections with keys, found {type(content).__name__}")
     return content
@@ -55,66 +55,10 @@ def validate_params(content: dict[str, Any], source: str = "params") -> Params:
     try:
         params = Params.model_validate(content)
     except ValidationError as error:
-        first = _first_error(error)
-        raise ParamsError(f"{source}: {_explain(first, content)}") from None
+        raise ParamsError(f"{source}: {explain(error, content)}") from None
     for message in _cross_checks(params):
         raise ParamsError(f"{source}: {message}")
     return params
-
-
-def _first_error(error: ValidationError) -> ErrorDetails:
-    """Unknown keys come first: a misspelt key is also reported as a missing one."""
-    errors = error.errors()
-    return next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
-
-
-def _explain(error: ErrorDetails, content: dict[str, Any]) -> str:
-    # pydantic puts the discriminator's value (a format, an optimiser) into the location.
-    keys = _keys_of(error["loc"], content)
-    key = ".".join(keys)
-    if error["type"] == "extra_forbidden":
-        return f"{key}: unknown key{suggest(keys[-1], _known_keys(error['loc'][:-1]))}"
-    if error["type"] == "missing":
-        return f"{key}: missing; add it ('hfpl params PRESET' writes every key)"
-    message = _one_line(error["msg"]).removeprefix("Value error, ")
-    shown = f", found {error['input']!r}"[:80] if not isinstance(error["input"], dict) else ""
-    return f"{key}: {message[0].lower()}{message[1:]}{shown}"
-
-
-def _keys_of(location: tuple[int | str, ...], content: Any) -> list[str]:
-    keys = []
-    for number, part in enumerate(location):
-        in_mapping = isinstance(content, dict) and part in content
-        in_list = isinstance(content, list) and isinstance(part, int) and part < len(content)
-        if in_mapping or in_list:
-            content = content[part]
-        elif number < len(location) - 1:
-            continue
-        keys.append(str(part))
-    return keys
-
-
-def _known_keys(location: tuple[int | str, ...]) -> list[str]:
-    """Keys of the section at a pydantic error location, read from the JSON schema."""
-    schema = Params.model_json_schema()
-    node: dict[str, Any] = schema
-    for part in location:
-        node = _resolve(node, schema)
-        if "discriminator" in node:
-            node = {"$ref": node["discriminator"]["mapping"][str(part)]}
-        elif part in node.get("properties", {}):
-            node = node["properties"][part]
-        else:
-            node = node.get("additionalProperties") or next(
-                iter(node.get("patternProperties", {"": {}}).values())
-            )
-    return list(_resolve(node, schema).get("properties", {}))
-
-
-def _resolve(node: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
-    while "$ref" in node:
-        node = schema["$defs"][node["$ref"].rsplit("/", 1)[1]]
-    return node
 
 
 def _cross_checks(params: Params) -> list[str]:
@@ -137,6 +81,10 @@ def _cross_checks(params: Params) -> list[str]:
         "network.options",
         params.network.options,
     )
+    for method in params.cam.methods:
+        if method not in plugin_names("hfpl.methods"):
+            hint = suggest(method, plugin_names("hfpl.methods"))
+            found.append(f"cam.methods.{method}: no file '{method}.py' in hfpl/methods{hint}")
     for name, variant in params.variants.items():
         method = variant.method
         found += check_options(
@@ -147,7 +95,3 @@ def _cross_checks(params: Params) -> list[str]:
             params.cam.methods.get(method, {}),
         )
     return found
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())

@@ -1,17 +1,20 @@
 """The backbone that every stage's network stands on, and the weights it starts from."""
 
+from typing import Any
+
 from pydantic import Field
 
 from hfpl.params.section import Name, Section
 
-OptionValue = bool | int | float | str | list[int]
+Options = dict[str, Any]
+"""Keyword arguments of a plug-in's ``build``; its file says which there are and their types."""
 
 
 class Network(Section):
     """Backbone, its options, and where its weights come from."""
 
     backbone: Name = Field(description="name of a file in hfpl/networks/backbones")
-    options: dict[str, OptionValue] = Field(description="keyword arguments of its build()")
+    options: Options = Field(description="keyword arguments of its build()")
     weights: str = Field(
         min_length=1,
         description="'pretrain' (made by the stage pretrain), 'none', or a .safetensors file",

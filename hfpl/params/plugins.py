@@ -10,6 +10,8 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
 from hfpl.params.suggest import suggest
 
 
@@ -28,10 +30,12 @@ def check_options(
     required = _scan(package)[name] or {}
     unknown = [o for o in options if o not in required]
     missing = [o for o in required if o not in options]
+    wrong = [o for o in options if o in required and not _fits(options[o], required[o])]
     return [
-        f"{options_key}.{o}: unknown option of '{name}'{suggest(o, list(required))}"
-        for o in unknown
-    ] + [f"{options_key}.{o}: missing; '{name}' needs {required[o]}" for o in missing]
+        *(f"{options_key}.{o}: unknown option of '{name}'{suggest(o, required)}" for o in unknown),
+        *(f"{options_key}.{o}: missing; '{name}' needs {required[o]}" for o in missing),
+        *(f"{options_key}.{o}: should be {required[o]}, found {options[o]!r}" for o in wrong),
+    ]
 
 
 @cache
@@ -52,6 +56,27 @@ def _scan(package: str) -> dict[str, dict[str, str] | None]:
                 None,
             )
     return found
+
+
+def _fits(value: object, annotation: str) -> bool:
+    """Whether a value has the type of an annotation made of the types below."""
+    if annotation not in _TYPES:
+        return True  # A type of the plug-in's own: its build checks it.
+    try:
+        _TYPES[annotation].validate_python(value)
+    except ValidationError:
+        return False
+    return True
+
+
+_STRICT = ConfigDict(strict=True, allow_inf_nan=False)
+_TYPES = {
+    name: TypeAdapter(kind, config=_STRICT)
+    for name, kind in {
+        "bool": bool, "int": int, "float": float, "str": str,
+        "list[int]": list[int], "list[float]": list[float], "list[str]": list[str],
+    }.items()
+}  # fmt: skip
 
 
 def _options(build: ast.FunctionDef) -> dict[str, str]:

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from hfpl.params.refine import Crf
-from hfpl.params.section import Count, Fraction, Positive, Section
+from hfpl.params.section import Count, Fraction, Interval, Positive, Section
 from hfpl.params.training import Optimiser
 
 
@@ -22,7 +22,7 @@ class SegmentAugmentation(Section):
     """HSV shift, flip, random scale and crop."""
 
     crop: int = Field(ge=16, description="side of the crop in pixels")
-    scale: Annotated[list[Positive], Field(min_length=2, max_length=2)]
+    scale: Interval = Field(description="range of the random scale")
     hsv: int = Field(ge=0, le=90, description="largest shift in OpenCV's 8-bit HSV")
 
 

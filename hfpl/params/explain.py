@@ -1,0 +1,85 @@
+"""Turn a validation error into one line that names the key and what to do."""
+
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from hfpl.params.root import Params
+from hfpl.params.suggest import suggest
+
+
+def explain(error: ValidationError, content: dict[str, Any]) -> str:
+    """The line about the first error; content is the checked file's.
+
+    Unknown keys come first: a misspelt key is also reported as a missing one.
+    """
+    errors = error.errors()
+    return _line(next((e for e in errors if e["type"] == "extra_forbidden"), errors[0]), content)
+
+
+def one_line(text: str) -> str:
+    """Text with every run of white space as one space."""
+    return " ".join(text.split())
+
+
+def _line(error: ErrorDetails, content: dict[str, Any]) -> str:
+    absent = error["type"] in ("extra_forbidden", "missing")
+    keys = _keys_of(error["loc"], content, keep_last=absent)
+    key = ".".join(keys)
+    if error["type"] == "extra_forbidden":
+        return f"{key}: unknown key{suggest(keys[-1], _known_keys(error['loc'][:-1]))}"
+    if error["type"] == "missing":
+        return f"{key}: missing; {_ADD}"
+    if error["type"].startswith("union_tag"):
+        context = error["ctx"]
+        key = f"{key}.{context['discriminator'].strip(chr(39))}"
+        if error["type"] == "union_tag_not_found":
+            return f"{key}: missing; {_ADD}"
+        return f"{key}: should be {context['expected_tags']}, found '{context['tag']}'"
+    message = one_line(error["msg"]).removeprefix("Value error, ")
+    shown = "" if isinstance(error["input"], dict) else f", found {error['input']!r}"[:80]
+    return f"{key}: {message[0].lower()}{message[1:]}{shown}"
+
+
+_ADD = "add it ('hfpl params PRESET' writes every key)"
+
+
+def _keys_of(location: tuple[int | str, ...], content: Any, keep_last: bool) -> list[str]:
+    """Keys of the file at an error's location.
+
+    pydantic mixes in what is no key: the tag of a chosen format, or ``[key]``.
+    """
+    keys = []
+    for number, part in enumerate(location):
+        in_mapping = isinstance(content, dict) and part in content
+        in_list = isinstance(content, list) and isinstance(part, int) and part < len(content)
+        if in_mapping or in_list:
+            content = content[part]
+        elif not (keep_last and number == len(location) - 1):
+            continue
+        keys.append(str(part))
+    return keys
+
+
+def _known_keys(location: tuple[int | str, ...]) -> list[str]:
+    """Keys of the section at a pydantic error location, read from the JSON schema."""
+    schema = Params.model_json_schema()
+    node: dict[str, Any] = schema
+    for part in location:
+        node = _resolve(node, schema)
+        if "discriminator" in node:
+            node = {"$ref": node["discriminator"]["mapping"][str(part)]}
+        elif part in node.get("properties", {}):
+            node = node["properties"][part]
+        else:
+            node = node.get("additionalProperties") or next(
+                iter(node.get("patternProperties", {"": {}}).values())
+            )
+    return list(_resolve(node, schema).get("properties", {}))
+
+
+def _resolve(node: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    while "$ref" in node:
+        node = schema["$defs"][node["$ref"].rsplit("/", 1)[1]]
+    return node

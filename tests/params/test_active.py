@@ -1,0 +1,165 @@
+"""What each job depends on: every key that matters to it, and none that does not."""
+
+import copy
+from collections.abc import Iterator
+
+import pytest
+from ruamel.yaml import YAML
+
+from hfpl.params import Params
+from hfpl.params.active import JOBS, active_params
+from hfpl.params.load import validate_params
+from hfpl.params.presets import preset_text
+
+DEMO = YAML(typ="safe", pure=True).load(preset_text("demo"))
+PARAMS = validate_params(DEMO)
+
+NETWORK = {"cam_train", "cam_infer", "affinity", "walk", "segment_train", "segment_test"}
+TRAININGS = {"cam_train", "affinity", "segment_train"}
+CAM = {"cam_train", "cam_infer"}
+USED_BY = {
+    "dataset": {"data"},
+    "shards": {"data"},
+    "datasets.shapes.format": {"data_generate", "data"},
+    "datasets.shapes": {"data_generate"},
+    "variants.seam-isl-fsl.method": CAM,
+    "variants.seam-isl-fsl.seed": TRAININGS,
+    "variants.seam-isl-fsl": {"cam_train"},
+    "network.weights": TRAININGS,
+    "network": {"pretrain", *NETWORK},
+    "pretrain": {"pretrain"},
+    "cam.methods.seam": CAM,
+    "cam.inference": {"cam_infer"},
+    "cam": {"cam_train"},
+    "pseudo": {"pseudo"},
+    "affinity.radius": {"affinity", "walk"},
+    "affinity.channels": {"affinity", "walk"},
+    "affinity": {"affinity"},
+    "walk": {"walk"},
+    "segment.head.channels": {"segment_train", "segment_test"},
+    "segment.head.dilation": {"segment_train", "segment_test"},
+    "segment.test": {"segment_test"},
+    "segment": {"segment_train"},
+    "evaluate.background_score": {"evaluate_cam", "report"},
+    "report": {"report"},
+}
+"""Jobs that use each key of the variant with both losses; the longest prefix counts."""
+
+
+def leaves_of(node: dict, prefix: str = "") -> Iterator[tuple[str, object]]:
+    for name, value in node.items():
+        if isinstance(value, dict):
+            yield from leaves_of(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+LEAVES = dict(leaves_of(DEMO))
+
+
+def users(key: str, params: Params, variant: str | None = None) -> set[str]:
+    return {job for job in JOBS if key in active_params(params, job, variant)}
+
+
+def with_content(**tables: dict) -> Params:
+    """Parameters of the demo with further entries in tables; not checked across sections."""
+    content = copy.deepcopy(DEMO)
+    content["datasets"].update(tables.get("datasets", {}))
+    content["variants"].update(tables.get("variants", {}))
+    content["cam"]["methods"].update(tables.get("methods", {}))
+    content.update(tables.get("top", {}))
+    return Params.model_validate(content)
+
+
+@pytest.mark.parametrize("variant", list(DEMO["variants"]))
+@pytest.mark.parametrize("job", list(JOBS))
+def test_active_keys_stand_in_the_file_with_the_same_values(job, variant):
+    found = active_params(PARAMS, job, variant)
+    assert list(found) == sorted(found)
+    assert set(found) <= set(LEAVES)
+    assert found == {key: LEAVES[key] for key in found}
+
+
+def test_every_value_of_the_demo_matters_to_some_job():
+    active = {
+        key for job in JOBS for name in DEMO["variants"] for key in active_params(PARAMS, job, name)
+    }
+    # The name of the variant only says which of the entries are active.
+    assert set(LEAVES) - active == {"variant"}
+
+
+def test_keys_matter_to_the_jobs_that_use_them_and_to_no_others():
+    other_variants = tuple(f"variants.{v}." for v in DEMO["variants"] if v != DEMO["variant"])
+    wrong = {}
+    for key in LEAVES:
+        if key == "variant" or key.startswith(other_variants):
+            continue
+        prefix = max((p for p in USED_BY if f"{key}.".startswith(f"{p}.")), key=len)
+        if users(key, PARAMS) != USED_BY[prefix]:
+            wrong[key] = users(key, PARAMS)
+    assert wrong == {}
+
+
+@pytest.mark.parametrize("variant", list(DEMO["variants"]))
+def test_settings_of_a_loss_that_is_off_are_no_dependency(variant):
+    chosen = PARAMS.variants[variant]
+    isl = {"cam_train"} if chosen.isl != "none" else set()
+    fsl = {"cam_train"} if chosen.fsl else set()
+    for key in ("cam.isl.weight", "cam.isl.samples"):
+        assert users(key, PARAMS, variant) == isl
+    for key in ("cam.fsl.weight", "cam.fsl.mu", "cam.fsl.sigma"):
+        assert users(key, PARAMS, variant) == fsl
+
+
+def test_other_entries_of_the_tables_are_no_dependency():
+    lists = {"training": "trainaug", "train": "train", "val": "val"}
+    more = with_content(
+        datasets={"mine": {"format": "voc", "root": "photos", "lists": lists}},
+        variants={"extra": {"method": "other", "isl": "none", "fsl": False, "seed": 9}},
+        methods={"other": {"width": 3}},
+    )
+    for job in JOBS:
+        assert active_params(more, job) == active_params(PARAMS, job)
+    assert users("cam.methods.other.width", more, "extra") == CAM
+    assert users("cam.methods.seam.dropout", more, "extra") == set()
+    assert users("variants.extra.seed", more, "extra") == TRAININGS
+    for job in set(JOBS) - TRAININGS - CAM:
+        assert active_params(more, job, "extra") == active_params(more, job)
+
+
+def test_a_method_without_options_needs_no_entry():
+    variant = {"method": "plain", "isl": "none", "fsl": False, "seed": 0}
+    params = with_content(variants={"plain": variant})
+    found = active_params(params, "cam_infer", "plain")
+    assert found["variants.plain.method"] == "plain"
+    assert not any(key.startswith("cam.methods") for key in found)
+
+
+def test_the_place_of_a_folder_is_no_dependency_and_its_lists_are():
+    lists = {"training": "trainaug", "train": "train", "val": "val"}
+    entry = {"format": "voc", "root": "photos", "lists": lists}
+    params = with_content(datasets={"mine": entry}, top={"dataset": "mine"})
+    found = active_params(params, "data")
+    assert found == {
+        "dataset": "mine",
+        "shards": DEMO["shards"],
+        "datasets.mine.format": "voc",
+        **{f"datasets.mine.lists.{name}": value for name, value in lists.items()},
+    }
+    jobs = [job for job in JOBS if job != "data_generate"]
+    assert not any("datasets.mine.root" in active_params(params, job) for job in jobs)
+
+
+def test_a_null_is_a_value():
+    content = copy.deepcopy(DEMO)
+    content["cam"]["fsl"]["sigma"] = None
+    found = active_params(validate_params(content), "cam_train")
+    assert "cam.fsl.sigma" in found
+    assert found["cam.fsl.sigma"] is None
+
+
+def test_unknown_jobs_and_variants_are_errors():
+    with pytest.raises(KeyError):
+        active_params(PARAMS, "cam")
+    with pytest.raises(KeyError):
+        active_params(PARAMS, "cam_train", "nothing")
