@@ -120,7 +120,7 @@ def _evaluate(params: Params, variant: str) -> list[str]:
 
 
 def _report(params: Params, variant: str) -> list[str]:
-    return ["report", "evaluate.background_score"]
+    return ["report"]
 
 
 JOBS: dict[str, Callable[[Params, str], list[str]]] = {

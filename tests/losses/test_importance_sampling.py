@@ -72,7 +72,7 @@ def plain_loss(scores, labels, positions, form: str) -> float:
 
 
 @pytest.mark.parametrize("form", FORMS)
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=25)
 @given(
     images=st.integers(1, 3),
     classes=st.integers(1, 5),
@@ -86,7 +86,9 @@ def test_fixed_draws_match_a_plain_loop(form, images, classes, height, width, dr
     positions = torch.randint(height * width, (images, classes, draws), generator=seeded(seed))
     loss = importance_sampling_loss(scores, labels, form=form, positions=positions)
     assert loss.dtype == torch.float32
-    assert loss.item() == pytest.approx(plain_loss(scores, labels, positions, form), rel=1e-5)
+    assert loss.item() == pytest.approx(
+        plain_loss(scores, labels, positions, form), rel=1e-5, abs=2e-6
+    )
 
 
 @pytest.mark.parametrize("form", FORMS)

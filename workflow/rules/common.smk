@@ -16,7 +16,13 @@ from hfpl.provenance import job_key, key_digest
 
 # One line per job, its own: the scheduler's steps in between tell a person nothing, and no level of
 # --quiet leaves them out without leaving out errors.
-STEPS = ("Select jobs", "Execute ", "Using shell", "Singularity containers", "Assuming unrestricted")
+STEPS = (
+    "Select jobs",
+    "Execute ",
+    "Using shell",
+    "Singularity containers",
+    "Assuming unrestricted",
+)
 logger.addFilter(lambda record: not record.getMessage().startswith(STEPS))
 
 SETTINGS = {
