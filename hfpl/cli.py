@@ -55,6 +55,13 @@ def _run(args: argparse.Namespace) -> int:
     log = getattr(args, "log", None)
     name = " ".join(filter(None, [args.command, getattr(args, "action", None)]))
     try:
+        if log:
+            log.parent.mkdir(parents=True, exist_ok=True)
+            log.open("a").close()
+    except OSError as error:
+        print(f"hfpl {name}: error: --log {log}: {error}", file=sys.stderr, flush=True)
+        return 1
+    try:
         line = args.run(args)
     except (ValueError, OSError, Interrupted, KeyboardInterrupt) as error:
         # Files and keys are named in the message; the traceback goes to the log alone.

@@ -5,7 +5,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from functools import cache
-from importlib.util import find_spec
+from importlib.util import resolve_name
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +89,7 @@ def code_digest(modules: tuple[str, ...]) -> str:
         if tree is None:
             continue
         trees[module] = ast.dump(tree)
-        waiting += _imports(tree)
+        waiting += _imports(tree, module)
         waiting += [parent for parent in [module.rpartition(".")[0]] if parent]
     text = json.dumps(sorted(trees.items()))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -98,13 +98,12 @@ def code_digest(modules: tuple[str, ...]) -> str:
 @cache
 def _tree(module: str) -> ast.Module | None:
     """Syntax tree without docstrings, or None where the name is no module (a function, say)."""
-    try:
-        spec = find_spec(module)
-    except ModuleNotFoundError:
+    # Not by find_spec: it would import the packages above, and torch with them.
+    stem = Path(__file__).parents[1].joinpath(*module.split("."))
+    file = next((f for f in (stem / "__init__.py", stem.with_suffix(".py")) if f.is_file()), None)
+    if file is None:
         return None
-    if spec is None or spec.origin is None:
-        return None
-    tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
+    tree = ast.parse(file.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             node.body = [s for s in node.body if not _is_text(s)] or [ast.Pass()]
@@ -120,13 +119,16 @@ def _is_text(statement: ast.stmt) -> bool:
     )
 
 
-def _imports(tree: ast.Module) -> list[str]:
+def _imports(tree: ast.Module, module: str) -> list[str]:
     found = []
+    stem = Path(__file__).parents[1].joinpath(*module.split("."))
+    package = module if stem.is_dir() else module.rpartition(".")[0]
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+        elif isinstance(node, ast.ImportFrom):
             # "from package import name": the name may be a module of its own.
-            found.append(node.module)
-            found += [f"{node.module}.{alias.name}" for alias in node.names]
+            origin = resolve_name("." * node.level + (node.module or ""), package)
+            found.append(origin)
+            found += [f"{origin}.{alias.name}" for alias in node.names]
     return [name for name in found if name == "hfpl" or name.startswith("hfpl.")]

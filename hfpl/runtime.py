@@ -44,6 +44,12 @@ def set_up(device: str = "auto", threads: int | None = None, workers: int = 0) -
         chosen = torch.device(device)
     except RuntimeError:
         raise ValueError(f"--device {device}: expected auto, cpu, cuda or cuda:<n>") from None
+    if chosen.type not in ("cpu", "cuda"):
+        raise ValueError(f"--device {device}: expected auto, cpu, cuda or cuda:<n>")
+    if threads is not None and threads < 1:
+        raise ValueError(f"--threads {threads}: expected at least 1")
+    if workers < 0:
+        raise ValueError(f"--workers {workers}: expected at least 0")
     if chosen.type == "cuda" and not torch.cuda.is_available():
         raise ValueError(f"--device {device}: torch finds no CUDA device; use --device cpu")
     if threads:

@@ -11,7 +11,7 @@ def test_environment_repeats_the_requirements(repository: Path):
     environment = YAML(typ="safe").load((repository / "environment.yml").read_text())
     (pip,) = (entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict))
     assert pip == [*pins, "-e ."]
-    assert {"python=3.11", "cxx-compiler", "make", "git"} <= set(
+    assert {"python=3.11", "cxx-compiler", "make", "git"} <= {
         d for d in environment["dependencies"] if isinstance(d, str)
-    )
+    }
     assert all("==" in pin for pin in pins)

@@ -14,6 +14,9 @@ from hfpl.storage.atomic import replacing
 
 SHAPES_LISTS = {"training": "train", "train": "train", "val": "val"}
 
+_FIRST_VAL = 10**6
+"""Number of the first val picture: more training pictures do not change those of val."""
+
 # Full chroma resolution: subsampled colours would soften the very contours that are scored.
 _JPEG = [
     cv2.IMWRITE_JPEG_QUALITY,
@@ -25,18 +28,20 @@ _JPEG = [
 
 def write_shapes(path: str | Path, settings: ShapesDataset) -> None:
     """Generate pictures, masks, annotations and lists; equal settings give equal bytes."""
-    ids = {
-        split: [f"{split}_{i:06d}" for i in range(getattr(settings, split))]
-        for split in ("train", "val")
+    numbers = {
+        "train": range(settings.train),
+        "val": range(_FIRST_VAL, _FIRST_VAL + settings.val),
     }
+    ids = {split: [f"{split}_{i - part[0]:06d}" for i in part] for split, part in numbers.items()}
     with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         _write(archive, voc.CLASS_FILE, "\n".join(CLASS_NAMES[: settings.classes]) + "\n")
         for split, names in ids.items():
             _write(archive, f"{voc.LISTS}/{split}.txt", "\n".join(names) + "\n")
         with track("data", sum(map(len, ids.values())), "pictures") as advance:
-            for number, name in enumerate(name for names in ids.values() for name in names):
-                _write_picture(archive, name, number, settings)
-                advance()
+            for split, part in numbers.items():
+                for number, name in zip(part, ids[split], strict=True):
+                    _write_picture(archive, name, number, settings)
+                    advance()
 
 
 def _write_picture(

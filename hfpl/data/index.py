@@ -1,11 +1,8 @@
 """Write the manifests of a data set: what each shard of each split holds."""
 
 import hashlib
-import stat
 from collections.abc import Mapping
 from pathlib import Path
-
-from PIL import Image
 
 from hfpl.data import voc
 from hfpl.images.manifest import (
@@ -16,7 +13,8 @@ from hfpl.images.manifest import (
     write_manifest,
     write_masks,
 )
-from hfpl.images.reading import ImageRoot
+from hfpl.images.palette import decode_mask
+from hfpl.images.reading import UNREADABLE, ImageRoot
 from hfpl.progress import track
 
 FOLDERS = (voc.IMAGES, voc.MASKS, voc.ANNOTATIONS, voc.LISTS)
@@ -72,14 +70,17 @@ def folder_fingerprint(root: str | Path) -> str:
     that a dry run works without the data.
     """
     digest = hashlib.sha256()
-    if not Path(root).is_dir():
+    root = Path(root)
+    if not root.exists():
         return "absent"
+    if root.is_file():
+        digest.update(f"{root.stat().st_size} {root.stat().st_mtime_ns}".encode())
     for name in (*FOLDERS, voc.CLASS_FILE):
         path = Path(root) / name
         files = sorted(path.iterdir()) if path.is_dir() else [path] if path.exists() else []
         for file in files:
-            status = file.stat()
-            if stat.S_ISREG(status.st_mode):
+            if file.is_file():
+                status = file.stat()
                 digest.update(
                     f"{name}/{file.name} {status.st_size} {status.st_mtime_ns}\n".encode()
                 )
@@ -103,7 +104,7 @@ def _image_record(root: ImageRoot, image_id: str, classes: tuple[str, ...]) -> I
     content = root.read(file)
     try:
         height, width = voc.image_size(content)
-    except (OSError, Image.DecompressionBombError) as error:
+    except UNREADABLE as error:
         raise ValueError(f"{root.root}/{file}: not a readable image: {error}") from None
     tags = voc.read_tags(root, image_id, classes)
     return ImageRecord(image_id, file, height, width, tags, hashlib.sha256(content).hexdigest())
@@ -113,8 +114,8 @@ def _mask_record(root: ImageRoot, image_id: str, image: ImageRecord) -> MaskReco
     file = f"{voc.MASKS}/{image_id}.png"
     content = root.read(file)
     try:
-        size = voc.image_size(content)
-    except OSError as error:
+        size = decode_mask(content).shape
+    except UNREADABLE as error:
         raise ValueError(f"{root.root}/{file}: not a readable mask: {error}") from None
     if size != (image.height, image.width):
         raise ValueError(
@@ -128,6 +129,10 @@ def _write_split(
     whole: Manifest, truths: list[MaskRecord], manifests: list[Path], masks: list[Path]
 ) -> None:
     shards = len(manifests)
+    if len(masks) != shards:
+        raise ValueError(
+            f"{whole.split}: {shards} manifests and {len(masks)} mask manifests to write"
+        )
     for k in range(shards):
         images = tuple(i for i in whole.images if shard_of(i.id, shards) == k)
         write_manifest(manifests[k], Manifest(whole.dataset, whole.split, whole.classes, images))

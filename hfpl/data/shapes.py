@@ -47,8 +47,8 @@ _PARTNER_SHARE = 0.45
 
 _OBJECT_CONTRAST = 0.18
 # Leaves room on both sides of the body's colour for the head's two colours.
-_OBJECT_CHANNELS = (0.2, 0.8)
-_HEAD_CONTRAST = (0.1, 0.2)
+_OBJECT_CHANNELS = (0.24, 0.76)
+_HEAD_CONTRAST = (0.14, 0.24)
 _TEXTURE_PERIOD = (5.0, 7.5)
 _SHADE_AMPLITUDE = 0.05
 _MAX_TILT = 0.3

@@ -29,7 +29,7 @@ def read_classes(root: ImageRoot) -> tuple[str, ...]:
     """
     if not root.exists(CLASS_FILE):
         return VOC_CLASSES
-    lines = root.read(CLASS_FILE).decode("utf-8", "replace").splitlines()
+    lines = root.read(CLASS_FILE).decode("utf-8-sig", "replace").splitlines()
     classes = tuple(line.strip() for line in lines if line.strip())
     if not classes or len(set(classes)) < len(classes) or len(classes) > 254:
         raise ValueError(
@@ -45,7 +45,7 @@ def read_list(root: ImageRoot, name: str) -> list[str]:
         ValueError: the list is missing, or names an image twice.
     """
     file = f"{LISTS}/{name}.txt"
-    words = [line.split() for line in root.read(file).decode("utf-8", "replace").splitlines()]
+    words = [line.split() for line in root.read(file).decode("utf-8-sig", "replace").splitlines()]
     ids = [w[0] for w in words if w]
     repeated = (
         next((i for i in ids if ids.count(i) > 1), None) if len(set(ids)) < len(ids) else None
@@ -63,12 +63,13 @@ def read_tags(root: ImageRoot, image_id: str, classes: Sequence[str]) -> tuple[i
     """
     file = f"{ANNOTATIONS}/{image_id}.xml"
     content = root.read(file)
-    if b"<!DOCTYPE" in content or b"<!ENTITY" in content:
+    plain = content.replace(b"\0", b"")  # UTF-16 too
+    if b"<!DOCTYPE" in plain or b"<!ENTITY" in plain:
         # VOC's files have neither; entities could expand without bound.
         raise ValueError(f"{root.root}/{file}: document types and entities are not accepted")
     try:
         tree = ElementTree.fromstring(content)
-    except ElementTree.ParseError as error:
+    except (ElementTree.ParseError, LookupError, ValueError) as error:
         raise ValueError(f"{root.root}/{file}: not valid XML: {error}") from None
     tags = set()
     for element in tree.findall("object"):

@@ -90,10 +90,9 @@ def _table(args: argparse.Namespace) -> str:
 
 
 def _show(args: argparse.Namespace) -> None:
-    from hfpl.evaluate.table import table_as_text
-    from hfpl.storage.atomic import read_json
+    from hfpl.evaluate.table import read_rows, table_as_text
 
     for table in args.tables:
-        rows = read_json(table)["rows"]
+        rows = read_rows(table)
         print(f"\n{rows[0]['dataset']}, variant {rows[0]['variant']} ({table})")
         print(table_as_text(rows))

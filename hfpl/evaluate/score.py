@@ -47,6 +47,8 @@ def read_split(manifests: Sequence[Path], masks: Sequence[Path], root: ImageRoot
     manifest = read_manifests(manifests)
     truths = read_masks(masks)
     scored = tuple(record for record in manifest.images if record.id in truths)
+    if not scored:
+        raise ValueError(f"no image of {manifest.split} has a ground truth to be scored against")
     return ScoredSplit(
         manifest.split, manifest.classes, scored, lambda image_id: root.mask(truths[image_id])
     )
@@ -63,8 +65,11 @@ def score_predictions(split: ScoredSplit, predict: Predict) -> dict[str, object]
     contours = np.zeros((split.num_classes - 1, 4), np.int64)
     for record, truth in split.pairs():
         prediction = predict(record)
-        confusion += confusion_matrix(truth, prediction, split.num_classes)
-        contours += contour_counts(truth, prediction, split.num_classes)
+        try:
+            confusion += confusion_matrix(truth, prediction, split.num_classes)
+            contours += contour_counts(truth, prediction, split.num_classes)
+        except ValueError as error:
+            raise ValueError(f"image {record.id}: {error}") from None
     iou = intersection_over_union(confusion)
     precision, recall, f = contour_scores(contours)
     return {

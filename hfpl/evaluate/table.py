@@ -32,14 +32,25 @@ def write_table(
     Raises:
         ValueError: a part cannot be read.
     """
-    rows = [
-        {"dataset": dataset, "variant": variant, **row}
-        for part in parts
-        for row in read_json(part)["rows"]
-    ]
+    named = {"dataset": dataset, "variant": variant}
+    rows = [{**named, **row} for part in parts for row in read_rows(part, LEADING[2:])]
     rows.sort(key=lambda row: row["split"])
     write_json(table_json, {"rows": rows})
     write_text(table_csv, table_as_csv(rows))
+
+
+def read_rows(path: Path, columns: Sequence[str] = LEADING) -> list[dict]:
+    """Rows of a file of scores; ValueError where it holds none, or lacks a column."""
+    content = read_json(path)
+    rows = content.get("rows") if isinstance(content, dict) else None
+    needed = {*columns, "iou", "contour_f_per_class"}
+    if not (
+        isinstance(rows, list)
+        and rows
+        and all(isinstance(r, dict) and needed <= set(r) for r in rows)
+    ):
+        raise ValueError(f"{path}: not a table of scores")
+    return rows
 
 
 def table_as_csv(rows: list[dict]) -> str:

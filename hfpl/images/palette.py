@@ -46,6 +46,9 @@ def decode_mask(content: bytes) -> np.ndarray:
     with Image.open(io.BytesIO(content)) as image:
         if image.mode not in ("P", "L"):
             raise ValueError(f"a label map has a palette or one channel, found mode {image.mode}")
+        if image.mode == "L" and image.format == "PNG" and content[24] < 8:
+            # Pillow would stretch the labels to 0 to 255.
+            raise ValueError(f"a grey label map has 8 bits a pixel, found {content[24]}")
         return np.array(image)
 
 

@@ -1,7 +1,9 @@
 """Read images and masks below a data set's root: a folder, or a zip file of one."""
 
 import io
+import os
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,9 @@ from PIL import Image
 
 from hfpl.images.manifest import ImageRecord, MaskRecord
 from hfpl.images.palette import decode_mask
+
+UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
+"""What Pillow raises on files that are no images."""
 
 
 class ImageRoot:
@@ -52,8 +57,10 @@ class ImageRoot:
             if self.root.is_dir():
                 return (self.root / file).read_bytes()
             return self._zip().read(file)
-        except (OSError, KeyError, zipfile.BadZipFile) as error:
-            reason = getattr(error, "strerror", None) or "not there"
+        except KeyError:
+            raise ValueError(f"{self.root}/{file}: cannot be read: not there") from None
+        except (OSError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+            reason = getattr(error, "strerror", None) or error
             raise ValueError(f"{self.root}/{file}: cannot be read: {reason}") from None
 
     def image(self, record: ImageRecord) -> Image.Image:
@@ -61,17 +68,22 @@ class ImageRoot:
         try:
             with Image.open(io.BytesIO(self.read(record.file))) as image:
                 return image.convert("RGB")
-        except OSError as error:
+        except UNREADABLE as error:
             raise ValueError(f"{self.root}/{record.file}: not a readable image: {error}") from None
 
     def mask(self, record: MaskRecord) -> np.ndarray:
         """Label map, uint8 (h, w), 255 where the annotators left it open."""
         try:
             return decode_mask(self.read(record.file))
-        except (OSError, ValueError) as error:
+        except UNREADABLE as error:
             raise ValueError(f"{self.root}/{record.file}: not a readable mask: {error}") from None
 
     def _zip(self) -> zipfile.ZipFile:
-        if self._archive is None:
-            self._archive = zipfile.ZipFile(self.root)
+        # A forked process shares the position in an open file with its parent.
+        if self._archive is None or self._process != os.getpid():
+            try:
+                self._archive = zipfile.ZipFile(self.root)
+            except (zipfile.BadZipFile, NotImplementedError) as error:
+                raise ValueError(f"{self.root}: not a readable zip file: {error}") from None
+            self._process = os.getpid()
         return self._archive

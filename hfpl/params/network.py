@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from hfpl.params.section import Name, Section
+from hfpl.params.section import Fraction, Name, Positive, Section
 
 Options = dict[str, Any]
 """Keyword arguments of a plug-in's ``build``; its file says which there are and their types."""
@@ -27,8 +27,18 @@ class Pretrain(Section):
     images: int = Field(ge=1, description="number of generated pictures")
     size: int = Field(ge=32, le=512, description="side of a picture in pixels")
     classes: int = Field(ge=2, le=6, description="number of classes")
+    min_extent: Fraction = Field(description="smallest object, as a share of the picture's side")
+    max_extent: Positive = Field(description="largest object, as a share of the picture's side")
+    texture_amplitude: Fraction = Field(description="strength of the class texture on the body")
+    head_fraction: Fraction = Field(description="glyph radius, as a share of the body's radius")
     epochs: int = Field(ge=1)
     batch: int = Field(ge=1)
     lr: float = Field(gt=0, description="learning rate of AdamW")
     weight_decay: float = Field(ge=0)
     seed: int = Field(ge=0, lt=2**32, description="seed of the pictures and of the training")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Pretrain":
+        if self.min_extent > self.max_extent:
+            raise ValueError("min_extent is larger than max_extent")
+        return self

@@ -19,9 +19,6 @@ from hfpl.training.loop import Plan
 from hfpl.training.samples import steps_per_epoch
 from hfpl.training.stage import TrainingFiles, train_stage
 
-_EXTENT = (0.6, 0.95)
-"""Size of the object, as a share of the picture's side."""
-_TEXTURE, _HEAD = 0.08, 0.42
 _POWER = 0.9
 
 
@@ -90,10 +87,10 @@ class _Pictures:
             size=s.size,
             num_classes=s.classes,
             single_object=True,
-            min_extent=_EXTENT[0],
-            max_extent=_EXTENT[1],
-            texture_amplitude=_TEXTURE,
-            head_fraction=_HEAD,
+            min_extent=s.min_extent,
+            max_extent=s.max_extent,
+            texture_amplitude=s.texture_amplitude,
+            head_fraction=s.head_fraction,
         )
         image = normalise(scene.image)
         if rng.random() < 0.5:

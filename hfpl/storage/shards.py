@@ -6,6 +6,7 @@ date, so that equal results give equal bytes.
 """
 
 import json
+import os
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ import cv2
 import numpy as np
 
 from hfpl.images.palette import decode_mask, encode_mask
+from hfpl.images.reading import UNREADABLE
 from hfpl.storage.atomic import replacing
 
 _INDEX = "index.json"
@@ -26,7 +28,7 @@ class ShardWriter:
 
     def __init__(self, archive: zipfile.ZipFile) -> None:
         self._archive = archive
-        self._index: dict[str, list[int]] = {}
+        self._index: dict[str, list[int] | None] = {}
 
     def add_scores(self, image_id: str, classes: Sequence[int], scores: np.ndarray) -> None:
         """Add per-class scores.
@@ -48,17 +50,17 @@ class ShardWriter:
 
     def add_mask(self, image_id: str, mask: np.ndarray) -> None:
         """Add a label map, uint8 (h, w), as a palette PNG."""
-        self._register(image_id, [])
+        self._register(image_id, None)
         self._write(f"{image_id}.png", encode_mask(mask))
 
     def finish(self) -> None:
         """Write the list of images; called by :func:`write_shard`."""
         self._write(_INDEX, json.dumps(self._index, ensure_ascii=False).encode())
 
-    def _register(self, image_id: str, classes: list[int]) -> None:
+    def _register(self, image_id: str, classes: list[int] | None) -> None:
         if image_id in self._index:
             raise ValueError(f"{image_id}: added twice")
-        self._index[image_id] = [int(c) for c in classes]
+        self._index[image_id] = None if classes is None else [int(c) for c in classes]
 
     def _write(self, name: str, content: bytes) -> None:
         # PNGs are compressed already, so they are stored.
@@ -84,12 +86,18 @@ class Shard:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         try:
-            self._archive = zipfile.ZipFile(self.path)
-            self._index: dict[str, list[int]] = json.loads(self._archive.read(_INDEX))
+            self._open()
+            self._index: dict[str, list[int] | None] = json.loads(self._archive.read(_INDEX))
         except FileNotFoundError:
             raise ValueError(f"{path}: no such file") from None
-        except (zipfile.BadZipFile, KeyError, json.JSONDecodeError) as error:
+        except (zipfile.BadZipFile, KeyError, ValueError) as error:
             raise ValueError(f"{path}: not a shard: {error}") from None
+        if not isinstance(self._index, dict):
+            raise ValueError(f"{path}: not a shard: {_INDEX} lists no images")
+
+    def _open(self) -> None:
+        self._archive = zipfile.ZipFile(self.path)
+        self._process = os.getpid()
 
     @property
     def ids(self) -> list[str]:
@@ -99,11 +107,14 @@ class Shard:
     def scores(self, image_id: str, size: tuple[int, int]) -> tuple[list[int], np.ndarray]:
         """Classes and their scores, float32 (m, h, w) in [0, 1]; m = 0 for an untagged image."""
         classes = self._classes(image_id)
+        if classes is None:
+            raise ValueError(f"{self.path}: '{image_id}' is a label map, expected scores")
         if not classes:
             return [], np.zeros((0, *size), np.float32)
-        stacked = cv2.imdecode(
-            np.frombuffer(self._archive.read(f"{image_id}.png"), np.uint8), cv2.IMREAD_GRAYSCALE
-        )
+        content = np.frombuffer(self._read(image_id), np.uint8)
+        stacked = cv2.imdecode(content, cv2.IMREAD_GRAYSCALE) if len(content) else None
+        if stacked is None or len(stacked) % len(classes):
+            raise ValueError(f"{self.path}: '{image_id}' is not a picture of its scores")
         scores = stacked.reshape(len(classes), -1, stacked.shape[1])
         if scores.shape[1:] != tuple(size):
             raise ValueError(
@@ -113,17 +124,28 @@ class Shard:
 
     def mask(self, image_id: str) -> np.ndarray:
         """Label map, uint8 (h, w)."""
-        self._classes(image_id)
-        return decode_mask(self._archive.read(f"{image_id}.png"))
+        if self._classes(image_id) is not None:
+            raise ValueError(f"{self.path}: '{image_id}' has scores, expected a label map")
+        try:
+            return decode_mask(self._read(image_id))
+        except UNREADABLE as error:
+            raise ValueError(f"{self.path}: '{image_id}' cannot be read: {error}") from None
 
     def members(self) -> Iterator[tuple[str, bytes]]:
         """Name and PNG of every image that has a result, in the order they were written."""
-        stored = set(self._archive.namelist())
-        for image_id in self._index:
-            if f"{image_id}.png" in stored:
-                yield image_id, self._archive.read(f"{image_id}.png")
+        for image_id, classes in self._index.items():
+            if classes is None or classes:
+                yield image_id, self._read(image_id)
 
-    def _classes(self, image_id: str) -> list[int]:
+    def _read(self, image_id: str) -> bytes:
+        if self._process != os.getpid():
+            self._open()  # a forked process shares the position in an open file with its parent
+        try:
+            return self._archive.read(f"{image_id}.png")
+        except (zipfile.BadZipFile, KeyError, OSError, RuntimeError) as error:
+            raise ValueError(f"{self.path}: '{image_id}' cannot be read: {error}") from None
+
+    def _classes(self, image_id: str) -> list[int] | None:
         try:
             return self._index[image_id]
         except KeyError:

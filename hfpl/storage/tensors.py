@@ -1,5 +1,6 @@
 """Tensors in safetensors files: equal tensors give equal bytes, and nothing is executed."""
 
+import json
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -15,7 +16,12 @@ def save_tensors(
     """Write named tensors (any device, any strides) and text metadata."""
     plain = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
     with replacing(path) as temporary:
-        save_file(plain, temporary, metadata)
+        # One entry: safetensors writes several in any order.
+        entry = {"metadata": json.dumps(metadata, sort_keys=True)} if metadata else None
+        temporary.touch()  # with the rights of any new file; safetensors makes private ones
+        mode = temporary.stat().st_mode
+        save_file(plain, temporary, entry)
+        temporary.chmod(mode)
 
 
 def load_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -27,7 +33,7 @@ def load_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     try:
         with safe_open(str(path), framework="pt", device="cpu") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            return tensors, file.metadata() or {}
+            return tensors, json.loads((file.metadata() or {}).get("metadata", "{}"))
     except FileNotFoundError:
         raise ValueError(f"{path}: no such file") from None
     except (SafetensorError, OSError) as error:

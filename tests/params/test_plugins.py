@@ -58,7 +58,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         "    pass\n"
     )
     (folder / "bare.py").write_text("def build(backbone, num_classes):\n    pass\n")
-    (folder / "helper.py").write_text("class Other:\n    def build(self, *, a): ...\n")
+    (folder / "other.py").write_text("class Other:\n    def build(self, *, a): ...\n")
     (folder / "_private.py").write_text("def build(*, a): ...\n")
     monkeypatch.syspath_prepend(tmp_path)
     return "someones_plugins"

@@ -1,0 +1,286 @@
+"""Manifests of a data set: what changes touches what, and which mistakes are found."""
+
+import hashlib
+import io
+import os
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hfpl.data import voc
+from hfpl.data.index import folder_fingerprint, write_index
+from hfpl.images.manifest import read_manifests, read_masks, shard_of
+from hfpl.images.palette import encode_mask
+from hfpl.images.reading import ImageRoot
+
+LISTS = {"training": "trainaug", "train": "train", "val": "val"}
+SHARDS = 3
+CLASSES = ("cat", "dog")
+
+
+def jpeg(name: str, size: tuple[int, int] = (8, 10)) -> bytes:
+    rng = np.random.default_rng(list(name.encode()))
+    buffer = io.BytesIO()
+    Image.fromarray(rng.integers(0, 256, (*size, 3)).astype(np.uint8)).save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+def add_image(root: Path, name: str, objects: tuple[str, ...] = ("dog",), scored: bool = True):
+    (root / voc.IMAGES / f"{name}.jpg").write_bytes(jpeg(name))
+    xml = voc.annotation_xml(name, (8, 10), [(o, 1, 1, 2, 2) for o in objects])
+    (root / voc.ANNOTATIONS / f"{name}.xml").write_text(xml)
+    if scored:
+        (root / voc.MASKS / f"{name}.png").write_bytes(encode_mask(np.zeros((8, 10), np.uint8)))
+
+
+def write_lists(root: Path, **lists: list[str]) -> None:
+    for name, ids in lists.items():
+        (root / voc.LISTS / f"{name}.txt").write_text("\n".join(ids) + "\n")
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Twelve training images, every second of them scored, and four of validation."""
+    root = tmp_path / "data"
+    for folder in (voc.IMAGES, voc.MASKS, voc.ANNOTATIONS, voc.LISTS):
+        (root / folder).mkdir(parents=True)
+    (root / voc.CLASS_FILE).write_text("\n".join(CLASSES))
+    trained, held = [f"t{n}" for n in range(12)], [f"v{n}" for n in range(4)]
+    for n, name in enumerate(trained):
+        add_image(root, name, ("dog", "cat") if n % 3 == 0 else ("cat",), scored=n % 2 == 0)
+    for name in held:
+        add_image(root, name, ())
+    write_lists(root, trainaug=trained, train=trained[::2], val=held)
+    return root
+
+
+def index(root: Path, out: Path, shards: int = SHARDS, name: str = "pets") -> dict[str, bytes]:
+    """Index a data set; the files that were written, by name."""
+    files = {
+        split: [out / f"{split}-{k}.json" for k in range(shards)] for split in ("train", "val")
+    }
+    masks = {split: [p.with_suffix(".masks.json") for p in files[split]] for split in files}
+    counts = write_index(name, ImageRoot(root), LISTS, files, masks)
+    assert counts == {split: len(read_manifests(files[split]).images) for split in files}
+    return {p.name: p.read_bytes() for p in sorted(out.iterdir())}
+
+
+def changed_files(before: dict[str, bytes], after: dict[str, bytes]) -> set[str]:
+    assert before.keys() == after.keys()
+    return {name for name in before if before[name] != after[name]}
+
+
+def test_every_image_is_recorded_once_in_its_shard(root, tmp_path):
+    found = index(root, tmp_path / "out")
+    assert len(found) == 4 * SHARDS
+    for k in range(SHARDS):
+        for split in ("train", "val"):
+            part = read_manifests([tmp_path / "out" / f"{split}-{k}.json"])
+            assert (part.dataset, part.split, part.classes) == ("pets", split, CLASSES)
+            assert all(shard_of(image.id, SHARDS) == k for image in part.images)
+            masks = read_masks([tmp_path / "out" / f"{split}-{k}.masks.json"])
+            assert set(masks) <= {image.id for image in part.images}
+    whole = read_manifests([tmp_path / "out" / f"train-{k}.json" for k in range(SHARDS)])
+    assert [image.id for image in whole.images] == sorted(f"t{n}" for n in range(12))
+    first = whole.images[0]
+    content = (root / voc.IMAGES / "t0.jpg").read_bytes()
+    assert (first.file, first.height, first.width) == ("JPEGImages/t0.jpg", 8, 10)
+    assert first.sha256 == hashlib.sha256(content).hexdigest()
+    assert {image.id: image.tags for image in whole.images}["t3"] == (0, 1)
+    masks = read_masks([tmp_path / "out" / f"train-{k}.masks.json" for k in range(SHARDS)])
+    assert set(masks) == {f"t{n}" for n in range(0, 12, 2)}
+    mask = (root / voc.MASKS / "t4.png").read_bytes()
+    assert masks["t4"].sha256 == hashlib.sha256(mask).hexdigest()
+    assert masks["t4"].file == "SegmentationClass/t4.png"
+
+
+def test_a_zip_is_indexed_like_its_folder(root, tmp_path):
+    archive = tmp_path / "data.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        for path in sorted(root.rglob("*")):
+            file.write(path, path.relative_to(root))
+    assert index(archive, tmp_path / "b") == index(root, tmp_path / "a")
+
+
+def test_the_order_of_the_lists_and_a_second_run_change_nothing(root, tmp_path):
+    first = index(root, tmp_path / "a")
+    assert index(root, tmp_path / "a") == first
+    write_lists(root, trainaug=[f"t{n}" for n in reversed(range(12))])
+    assert index(root, tmp_path / "b") == first
+
+
+def test_a_new_image_touches_only_the_manifest_of_its_shard(root, tmp_path):
+    first = index(root, tmp_path / "a")
+    add_image(root, "t99")
+    write_lists(root, trainaug=[*(f"t{n}" for n in range(12)), "t99"])
+    second = index(root, tmp_path / "b")
+    assert changed_files(first, second) == {f"train-{shard_of('t99', SHARDS)}.json"}
+
+
+def test_a_changed_mask_touches_only_the_masks_of_its_shard(root, tmp_path):
+    first = index(root, tmp_path / "a")
+    (root / voc.MASKS / "t4.png").write_bytes(encode_mask(np.ones((8, 10), np.uint8)))
+    (root / voc.MASKS / "t5.png").write_bytes(b"not scored, not read")
+    second = index(root, tmp_path / "b")
+    assert changed_files(first, second) == {f"train-{shard_of('t4', SHARDS)}.masks.json"}
+
+
+def test_changed_pixels_and_tags_are_seen_and_boxes_are_not(root, tmp_path):
+    first = index(root, tmp_path / "a")
+    (root / voc.IMAGES / "v1.jpg").write_bytes(jpeg("another"))
+    assert changed_files(first, index(root, tmp_path / "b")) == {
+        f"val-{shard_of('v1', SHARDS)}.json"
+    }
+    second = index(root, tmp_path / "b")
+    moved = voc.annotation_xml("t1", (8, 10), [("cat", 3, 3, 9, 8), ("cat", 1, 1, 2, 2)])
+    (root / voc.ANNOTATIONS / "t1.xml").write_text(moved)
+    assert changed_files(second, index(root, tmp_path / "c")) == set()
+    add_image(root, "t1", ("dog",), scored=False)
+    assert changed_files(second, index(root, tmp_path / "c")) == {
+        f"train-{shard_of('t1', SHARDS)}.json"
+    }
+
+
+def complaint(root: Path, tmp_path: Path) -> str:
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 - the callers look at the message
+        index(root, tmp_path / "out")
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).startswith(str(root))
+    return str(caught.value).removeprefix(str(root))
+
+
+def test_an_image_in_training_and_val_is_named(root, tmp_path):
+    write_lists(root, val=["v0", "t3", "v1"])
+    assert complaint(root, tmp_path) == ": 't3' is in the training list and in val"
+
+
+def test_an_image_that_is_scored_but_not_trained_on_is_named(root, tmp_path):
+    write_lists(root, train=["t0", "zz"])
+    assert complaint(root, tmp_path) == ": 'zz' is scored as train but not trained on"
+
+
+@pytest.mark.parametrize(("name", "split"), [("trainaug", "train"), ("val", "val")])
+def test_an_empty_list_is_named(root, tmp_path, name, split):
+    write_lists(root, **{name: [], "train": []})
+    assert complaint(root, tmp_path) == f": the list of {split} images is empty"
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "JPEGImages/t3.jpg",
+        "Annotations/t3.xml",
+        "SegmentationClass/t4.png",
+        "SegmentationClass/v2.png",
+        "ImageSets/Segmentation/val.txt",
+        "ImageSets/Segmentation/trainaug.txt",
+    ],
+)
+def test_a_missing_file_is_named(root, tmp_path, file):
+    (root / file).unlink()
+    assert complaint(root, tmp_path).startswith(f"/{file}: cannot be read: ")
+
+
+@pytest.mark.parametrize(
+    ("file", "kind"), [("JPEGImages/t3.jpg", "image"), ("SegmentationClass/t4.png", "mask")]
+)
+def test_a_broken_picture_is_named(root, tmp_path, file, kind):
+    whole = (root / file).read_bytes()
+    for content in (
+        b"",
+        b"text",
+        whole[:10],
+        b"\x89PNG\r\n\x1a\n\0\0\0\x05IHDR\0\0\0\0\0" + bytes(9),
+    ):
+        (root / file).write_bytes(content)
+        assert complaint(root, tmp_path).startswith(f"/{file}: not a readable {kind}: ")
+
+
+def test_a_mask_of_another_size_is_named_with_both(root, tmp_path):
+    (root / voc.MASKS / "t4.png").write_bytes(encode_mask(np.zeros((10, 8), np.uint8)))
+    assert complaint(root, tmp_path) == ("/SegmentationClass/t4.png: 8x10 pixels, its image 10x8")
+
+
+def test_a_mask_in_colours_is_named(root, tmp_path):
+    # Found here and not hours later, when it is first scored.
+    buffer = io.BytesIO()
+    Image.new("RGB", (10, 8)).save(buffer, "PNG")
+    (root / voc.MASKS / "t4.png").write_bytes(buffer.getvalue())
+    text = complaint(root, tmp_path)
+    assert text.startswith("/SegmentationClass/t4.png: ")
+    assert "RGB" in text
+
+
+def test_an_unknown_class_is_named(root, tmp_path):
+    add_image(root, "t3", ("cat", "cow"))
+    assert complaint(root, tmp_path) == "/Annotations/t3.xml: unknown class 'cow'; known: cat, dog"
+
+
+def test_too_few_files_for_the_masks_are_an_error_in_words(root, tmp_path):
+    paths = [tmp_path / f"{k}.json" for k in range(3)]
+    files = {"train": paths[:2], "val": paths[2:]}
+    with pytest.raises(ValueError, match="mask"):
+        write_index("pets", ImageRoot(root), LISTS, files, {"train": paths[:1], "val": paths[:1]})
+
+
+# Fingerprint of a folder
+
+
+def test_a_fingerprint_stays_until_a_file_changes(root):
+    first = folder_fingerprint(root)
+    assert folder_fingerprint(str(root)) == first
+    (root / "notes.txt").write_text("beside the data")
+    assert folder_fingerprint(root) == first
+    seen = {first}
+    image = root / voc.IMAGES / "t3.jpg"
+    content = image.read_bytes()
+    os.utime(image, ns=(1, image.stat().st_mtime_ns + 1))
+    seen.add(folder_fingerprint(root))
+    image.write_bytes(content + b"\0")
+    seen.add(folder_fingerprint(root))
+    image.rename(image.with_name("t3b.jpg"))
+    seen.add(folder_fingerprint(root))
+    (root / voc.MASKS / "new.png").write_bytes(b"")
+    seen.add(folder_fingerprint(root))
+    (root / voc.ANNOTATIONS / "t3.xml").unlink()
+    seen.add(folder_fingerprint(root))
+    write_lists(root, val=["v0"])
+    seen.add(folder_fingerprint(root))
+    (root / voc.CLASS_FILE).unlink()
+    seen.add(folder_fingerprint(root))
+    assert len(seen) == 8
+
+
+def test_a_folder_that_is_not_there_has_a_fingerprint(tmp_path):
+    assert folder_fingerprint(tmp_path / "nowhere") == "absent"
+    (tmp_path / "empty").mkdir()
+    assert folder_fingerprint(tmp_path / "empty") != "absent"
+
+
+def test_a_zip_has_a_fingerprint_that_follows_its_content(tmp_path):
+    archive = tmp_path / "data.zip"
+    archive.write_bytes(b"one")
+    first = folder_fingerprint(archive)
+    archive.write_bytes(b"another")
+    assert folder_fingerprint(archive) != first
+
+
+def test_a_link_to_nowhere_does_not_stop_a_dry_run(root):
+    (root / voc.IMAGES / "lost.jpg").symlink_to(root / "nowhere.jpg")
+    assert len(folder_fingerprint(root)) == 16
+
+
+def test_real_photographs_are_indexed(photographs: Path, tmp_path):
+    lists = {"training": "train", "train": "train", "val": "val"}
+    files = {split: [tmp_path / f"{split}.json"] for split in ("train", "val")}
+    masks = {split: [tmp_path / f"{split}.masks.json"] for split in files}
+    counts = write_index("photographs", ImageRoot(photographs), lists, files, masks)
+    assert min(counts.values()) > 0
+    for split, count in counts.items():
+        manifest = read_manifests(files[split])
+        assert len(manifest.images) == count == len(read_masks(masks[split]))
+        assert manifest.classes == voc.VOC_CLASSES
+        assert all(image.tags for image in manifest.images)

@@ -1,0 +1,125 @@
+"""The table of all scores: for programs, for spreadsheets and for a terminal."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from hfpl.evaluate.table import LEADING, table_as_csv, table_as_text, write_table
+from hfpl.storage.atomic import write_json
+
+
+def row(split: str, stage: str, miou: float, threshold: float | None = None) -> dict:
+    return {
+        "split": split,
+        "stage": stage,
+        "post_processing": "none",
+        "threshold": threshold,
+        "threshold_chosen": "none" if threshold is None else "fixed beforehand",
+        "images": 12,
+        "miou": miou,
+        "contour_f": 30.25,
+        "contour_precision": 40.0,
+        "contour_recall": 20.0,
+        "iou": {"background": 90.0, "cat": 1.5, "a dog, big": 2.5},
+        "contour_f_per_class": {"cat": 3.5, "a dog, big": 4.5},
+    }
+
+
+@pytest.fixture
+def parts(tmp_path: Path) -> list[Path]:
+    cam, walk = tmp_path / "cam.json", tmp_path / "walk.json"
+    write_json(cam, {"rows": [row("train", "cam", 50.0, 0.25), row("val", "cam", 49.0, 0.25)]})
+    write_json(walk, {"rows": [row("train", "walk", 55.0), row("val", "walk", 54.0)]})
+    return [cam, walk]
+
+
+@pytest.fixture
+def table(tmp_path: Path, parts: list[Path]) -> tuple[list[dict], str]:
+    """Rows of the JSON, and the CSV."""
+    write_table("pets", "seam-isl", parts, tmp_path / "t.json", tmp_path / "t.csv")
+    rows = json.loads((tmp_path / "t.json").read_text())["rows"]
+    return rows, (tmp_path / "t.csv").read_text(encoding="utf-8")
+
+
+def test_rows_stand_train_before_val_in_the_order_of_the_stages(table):
+    rows, _ = table
+    assert [(r["split"], r["stage"], r["miou"]) for r in rows] == [
+        ("train", "cam", 50.0),
+        ("train", "walk", 55.0),
+        ("val", "cam", 49.0),
+        ("val", "walk", 54.0),
+    ]
+    assert {(r["dataset"], r["variant"]) for r in rows} == {("pets", "seam-isl")}
+    assert {k: v for k, v in rows[1].items() if k not in ("dataset", "variant")} == row(
+        "train", "walk", 55.0
+    )
+
+
+def test_the_csv_says_the_same_as_the_json(table):
+    rows, text = table
+    lines = list(csv.DictReader(io.StringIO(text)))
+    assert len(lines) == len(rows)
+    for line, found in zip(lines, rows, strict=True):
+        assert list(line)[: len(LEADING)] == list(LEADING)
+        for name in LEADING:
+            assert line[name] == ("" if found[name] is None else str(found[name]))
+        for name, value in found["iou"].items():
+            assert float(line[f"iou:{name}"]) == value
+        for name, value in found["contour_f_per_class"].items():
+            assert float(line[f"contour_f:{name}"]) == value
+        assert len(line) == len(LEADING) + 5
+    assert "\r" not in text
+
+
+def test_the_text_is_aligned_and_rounded(table):
+    rows, _ = table
+    lines = table_as_text(rows).splitlines()
+    assert len(lines) == 5
+    assert lines[0].split("  ")[0] == "split"
+    for line, found in zip(lines[1:], rows, strict=True):
+        assert line.startswith(found["split"])
+        assert f"{found['miou']:.1f}" in line
+        assert line.endswith("30.2")
+        assert ("0.25 (fixed beforehand)" in line) == (found["threshold"] is not None)
+    # Numbers end below their headings.
+    for heading, numbers in (("mIoU %", ("50.0", "55.0", "49.0", "54.0")), ("images", ("12",) * 4)):
+        end = lines[0].index(heading) + len(heading)
+        assert [line[:end].split()[-1] for line in lines[1:]] == list(numbers)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [{}, [], {"rows": 3}, {"rows": ["a"]}, {"rows": [{"split": "train"}]}, {"rows": [{}]}],
+)
+def test_a_part_that_is_no_list_of_scores_is_named(tmp_path, parts, content):
+    (tmp_path / "odd.json").write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=r"odd\.json"):
+        write_table(
+            "pets", "v", [*parts, tmp_path / "odd.json"], tmp_path / "t.json", tmp_path / "t.csv"
+        )
+    assert not (tmp_path / "t.json").exists()
+    assert not (tmp_path / "t.csv").exists()
+
+
+def test_a_missing_part_is_named(tmp_path, parts):
+    with pytest.raises(ValueError, match=r"nothing\.json: no such file"):
+        write_table("p", "v", [*parts, tmp_path / "nothing.json"], tmp_path / "t", tmp_path / "u")
+
+
+def test_parts_of_other_classes_are_refused(tmp_path, parts):
+    other = row("val", "segment", 60.0)
+    other["iou"] = {"background": 1.0, "bird": 2.0}
+    write_json(tmp_path / "other.json", {"rows": [other]})
+    with pytest.raises(ValueError, match="bird|other.json"):
+        write_table("p", "v", [*parts, tmp_path / "other.json"], tmp_path / "t", tmp_path / "u")
+
+
+def test_a_csv_of_one_row_has_a_heading():
+    whole = {"dataset": "d", "variant": "v", **row("val", "cam", 1.0)}
+    heading, line = table_as_csv([whole]).splitlines()
+    assert heading.startswith("dataset,variant,split,stage,")
+    assert '"iou:a dog, big"' in heading
+    assert line.startswith("d,v,val,cam,none,,none,12,1.0,")

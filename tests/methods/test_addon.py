@@ -1,0 +1,172 @@
+"""The add-on: what ISL and FSL do to the terms of any method."""
+
+import ast
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+import hfpl.methods
+from hfpl.images.normalise import MEAN, STD
+from hfpl.losses import (
+    class_activations,
+    feature_image,
+    feature_similarity_loss,
+    importance_sampling_loss,
+)
+from hfpl.methods.addon import Fsl, Isl, attach, total_loss
+from hfpl.methods.interface import MethodLoss, MethodNetwork, Term, View
+from hfpl.networks.interface import Features
+
+LAMBDA = 0.25
+BINOMIAL = Isl("binomial", LAMBDA, 4)
+MULTINOMIAL = Isl("multinomial", LAMBDA, 4)
+LABELS = torch.tensor([[1.0, 0.0, 1.0], [0.0, 0.0, 1.0]])
+
+
+def random(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def two_view_loss(*, background: bool = True) -> MethodLoss:
+    """Terms with distinct weights, a main view and a smaller second one."""
+    terms = {
+        "cls_a": Term(torch.tensor(0.7), 0.5),
+        "other": Term(torch.tensor(0.3), 2.0),
+        "cls_b": Term(torch.tensor(0.9), 0.25),
+    }
+    views = tuple(
+        View(
+            name,
+            random(2, 3, 8 * size, 8 * size, seed=size),
+            random(2, 3, size, size, seed=size + 10),
+            random(2, 1, size, size, seed=size + 20) if background else None,
+        )
+        for name, size in (("cls_a", 4), ("cls_b", 2))
+    )
+    return MethodLoss(terms, views)
+
+
+def test_without_additions_the_terms_stay():
+    loss = two_view_loss()
+    terms = attach(loss, LABELS, None, None)
+    assert terms == loss.terms
+    assert total_loss(terms).item() == pytest.approx(0.5 * 0.7 + 2 * 0.3 + 0.25 * 0.9)
+
+
+def test_binomial_sampling_takes_its_share_of_the_main_views_term_alone():
+    loss = two_view_loss()
+    torch.manual_seed(3)
+    terms = attach(loss, LABELS, BINOMIAL, None)
+    torch.manual_seed(3)
+    sampled = importance_sampling_loss(loss.views[0].foreground, LABELS, samples=4).item()
+    assert set(terms) == {"cls_a", "isl_cls_a", "other", "cls_b"}
+    assert terms["isl_cls_a"].value.item() == pytest.approx(sampled)
+    assert terms["cls_b"] == loss.terms["cls_b"]
+    expected = 0.5 * ((1 - LAMBDA) * 0.7 + LAMBDA * sampled) + 2 * 0.3 + 0.25 * 0.9
+    assert total_loss(terms).item() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("background", [True, False])
+def test_multinomial_sampling_draws_in_every_view(background):
+    loss = two_view_loss(background=background)
+    torch.manual_seed(3)
+    terms = attach(loss, LABELS, MULTINOMIAL, None)
+    torch.manual_seed(3)
+    sampled = []
+    for view in loss.views:
+        zeros = torch.zeros_like(view.foreground[:, :1])
+        scores = torch.cat([view.background if background else zeros, view.foreground], 1)
+        loss_value = importance_sampling_loss(scores, LABELS, form="multinomial", samples=4)
+        sampled.append(loss_value.item())
+    assert set(terms) == {"cls_a", "isl_cls_a", "other", "cls_b", "isl_cls_b"}
+    expected = 2 * 0.3
+    for weight, value, drawn in zip((0.5, 0.25), (0.7, 0.9), sampled, strict=True):
+        expected += weight * ((1 - LAMBDA) * value + LAMBDA * drawn)
+    assert total_loss(terms).item() == pytest.approx(expected)
+
+
+def test_lambda_zero_is_the_method_alone():
+    loss = two_view_loss()
+    terms = attach(loss, LABELS, Isl("binomial", 0.0, 4), None)
+    assert total_loss(terms).item() == pytest.approx(total_loss(loss.terms).item())
+
+
+def test_feature_similarity_adds_a_term_on_the_main_view():
+    loss = two_view_loss()
+    terms = attach(loss, LABELS, BINOMIAL, Fsl(0.3, 2.0, 1.5))
+    view = loss.views[0]
+    expected = feature_similarity_loss(
+        feature_image(view.image, (4, 4), MEAN, STD),
+        class_activations(view.foreground, LABELS),
+        mu=2.0,
+        sigma=1.5,
+    )
+    assert terms["fsl"].value.item() == pytest.approx(expected.item())
+    assert terms["fsl"].weight == 0.3
+    without = attach(loss, LABELS, None, None)
+    with_fsl = attach(loss, LABELS, None, Fsl(0.3, 2.0, 1.5))
+    difference = total_loss(with_fsl) - total_loss(without)
+    assert difference.item() == pytest.approx(0.3 * expected.item(), abs=1e-6)
+
+
+def test_the_method_s_own_terms_are_not_changed_in_place():
+    loss = two_view_loss()
+    before = dict(loss.terms)
+    attach(loss, LABELS, MULTINOMIAL, Fsl(1.0, 2.0, None))
+    assert loss.terms == before
+
+
+class PlainMethod(MethodNetwork):
+    """A method that another author might write: it knows nothing of the added losses."""
+
+    def __init__(self, backbone: nn.Module, num_classes: int) -> None:
+        super().__init__(backbone)
+        self.classifier = nn.Conv2d(backbone.channels[2], num_classes, 1, bias=False)
+
+    def losses(self, images, labels):
+        scores = self.classifier(self.backbone(images).conv6)
+        margin = nn.functional.multilabel_soft_margin_loss(scores.mean((2, 3)), labels)
+        return MethodLoss({"cls": Term(margin, 1.0)}, (View("cls", images, scores),))
+
+    def cams(self, images):
+        return self.classifier(self.backbone(images).conv6).relu()
+
+
+class OneConv(nn.Module):
+    channels, stride, trains_batchnorm = (4, 4, 4), 4, True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 4, stride=4)
+
+    def forward(self, images):
+        features = self.conv(images)
+        return Features(features, features, features)
+
+
+@pytest.mark.parametrize("isl", [None, BINOMIAL, MULTINOMIAL])
+@pytest.mark.parametrize("fsl", [None, Fsl(1.0, 2.5, 2.0)])
+def test_any_method_trains_with_the_additions(isl, fsl):
+    torch.manual_seed(0)
+    network = PlainMethod(OneConv(), 3)
+    terms = attach(network.losses(random(2, 3, 16, 16), LABELS), LABELS, isl, fsl)
+    total_loss(terms).backward()
+    added = (["isl_cls"] if isl else []) + (["fsl"] if fsl else [])
+    assert list(terms) == ["cls", *added]
+    for parameter in network.parameters():
+        assert parameter.grad.abs().sum() > 0
+
+
+def test_no_method_s_file_names_the_added_losses():
+    folder = Path(hfpl.methods.__file__).parent
+    files = [f for f in folder.glob("*.py") if f.name not in ("__init__.py", "addon.py")]
+    assert files
+    for file in files:
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        fields = ("id", "attr", "name", "module")
+        found = [getattr(node, field, None) for node in ast.walk(tree) for field in fields]
+        names = " ".join(str(name).lower() for name in found if name)
+        for word in ("isl", "fsl", "importance", "feature_similarity", "addon"):
+            assert word not in names, f"{file.name} names {word}"

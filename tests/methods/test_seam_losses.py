@@ -1,0 +1,250 @@
+"""SEAM's loss terms against the reference arrays and against plain loops."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from hfpl.methods.addon import Fsl, attach, total_loss
+from hfpl.methods.interface import MethodLoss
+from hfpl.methods.seam import SeamNetwork, SeamOutput
+from hfpl.methods.seam_losses import classification, equivariance, minimum_response
+
+MAPS = ("cam1", "cam_rv1", "cam2", "cam_rv2")
+
+
+class NoBackbone(nn.Module):
+    """Stands where the features come from; these tests begin behind them."""
+
+    channels, stride, trains_batchnorm = (1, 1, 1), 8, False
+
+
+class StoredMaps(SeamNetwork):
+    """SEAM whose two views' maps are given, so that its losses are functions of them."""
+
+    def __init__(self, one: SeamOutput, two: SeamOutput) -> None:
+        super().__init__(NoBackbone(), one.cam.shape[1] - 1, 0.3, (1, 1), 0.5)
+        self.outputs = {o.cam.shape[2:]: o for o in (one, two)}
+
+    def forward(self, images: torch.Tensor) -> SeamOutput:
+        return self.outputs[images.shape[2:]]
+
+
+@pytest.fixture(scope="module")
+def arrays(reference):
+    found = reference("seam_losses_reduced.npz")
+    # Left out of the copy: the logits upsampled, to the bit.
+    found["cam1"] = functional.interpolate(
+        torch.from_numpy(found["logits1"]), (40, 40), mode="bilinear", align_corners=True
+    ).numpy()
+    return found
+
+
+@pytest.fixture(scope="module")
+def maps(arrays):
+    """Leaves of the gradient: the two views' maps and view 1's logits."""
+    return {name: torch.from_numpy(arrays[name]).requires_grad_() for name in (*MAPS, "logits1")}
+
+
+@pytest.fixture(scope="module")
+def method_loss(arrays, maps) -> MethodLoss:
+    one = SeamOutput(maps["cam1"], maps["cam_rv1"], maps["logits1"])
+    two = SeamOutput(maps["cam2"], maps["cam_rv2"], torch.zeros(2, 21, 2, 2))
+    network = StoredMaps(one, two)
+    return network.losses(torch.from_numpy(arrays["image"]), torch.from_numpy(arrays["labels"]))
+
+
+@pytest.mark.parametrize(
+    ("term", "key"),
+    [
+        ("cls_1", "loss_cls_gap1"),
+        ("cls_2", "loss_cls_gap2"),
+        ("rvmin_1", "loss_rvmin1"),
+        ("rvmin_2", "loss_rvmin2"),
+        ("er", "loss_er"),
+        ("ecr", "loss_ecr"),
+    ],
+)
+def test_every_term_matches_the_reference(arrays, method_loss, term, key):
+    assert method_loss.terms[term].value.item() == pytest.approx(float(arrays[key]), rel=1e-5)
+
+
+def test_the_total_and_its_gradients_match_the_reference(arrays, maps, method_loss):
+    labels = torch.from_numpy(arrays["labels"])
+    terms = attach(method_loss, labels, None, Fsl(weight=1.0, mu=2.5, sigma=5.0))
+    total = total_loss(terms)
+    assert terms["fsl"].value.item() == pytest.approx(float(arrays["loss_fsl"]), rel=1e-4)
+    assert total.item() == pytest.approx(float(arrays["loss_total_without_isl"]), rel=1e-5)
+    gradients = torch.autograd.grad(total, list(maps.values()))
+    for name, gradient in zip(maps, gradients, strict=True):
+        expected = arrays[f"grad_{name}"]
+        error = np.abs(gradient.numpy() - expected).max()
+        assert error <= 1e-4 * np.abs(expected).max(), name
+
+
+def plain_resize(plane: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Bilinear with aligned corners, one output cell at a time."""
+    out = np.zeros(size)
+    for y in range(size[0]):
+        for x in range(size[1]):
+            v = y * (plane.shape[0] - 1) / max(size[0] - 1, 1)
+            u = x * (plane.shape[1] - 1) / max(size[1] - 1, 1)
+            top, left = int(v), int(u)
+            bottom, right = min(top + 1, plane.shape[0] - 1), min(left + 1, plane.shape[1] - 1)
+            b, a = v - top, u - left
+            upper = (1 - a) * plane[top, left] + a * plane[top, right]
+            lower = (1 - a) * plane[bottom, left] + a * plane[bottom, right]
+            out[y, x] = (1 - b) * upper + b * lower
+    return out
+
+
+def plain_max_norm(plane: np.ndarray) -> np.ndarray:
+    positive = np.maximum(plane, 0)
+    low, high = positive.min(), positive.max()
+    return np.maximum(positive - low - 1e-5, 0) / (high - low + 1e-5)
+
+
+def plain_classification(cam: np.ndarray, labels: np.ndarray) -> float:
+    values = []
+    for n, k in np.ndindex(labels.shape):
+        p = 1 / (1 + math.exp(-cam[n, k + 1].mean()))
+        values.append(-math.log(p if labels[n, k] else 1 - p))
+    return sum(values) / len(values)
+
+
+def plain_minimum(cam_rv: np.ndarray, labels: np.ndarray) -> float:
+    means = []
+    for image, tags in zip(cam_rv, labels, strict=True):
+        peaks = []
+        for y, x in np.ndindex(image.shape[1:]):
+            peaks.append(max(image[k + 1, y, x] * tags[k] for k in range(len(tags))))
+        quarter = sorted(peaks)[: len(peaks) // 4]
+        means.append(sum(max(p, 0) for p in quarter) / len(quarter))
+    return sum(means) / len(means)
+
+
+def plain_one_hot(cam: np.ndarray) -> np.ndarray:
+    out = np.zeros_like(cam)
+    for y, x in np.ndindex(cam.shape[1:]):
+        best = max(cam[1:, y, x])
+        out[0, y, x] = 1 - best
+        for c in range(1, len(cam)):
+            out[c, y, x] = cam[c, y, x] if cam[c, y, x] == best else 0
+    return out
+
+
+def plain_normed(maps: np.ndarray, labels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    out = np.zeros((*maps.shape[:2], *size))
+    for n, c in np.ndindex(maps.shape[:2]):
+        present = 1 if c == 0 else labels[n, c - 1]
+        out[n, c] = plain_resize(plain_max_norm(maps[n, c]), size) * present
+    return out
+
+
+def plain_equivariance(maps: dict[str, np.ndarray], labels: np.ndarray, hot=None):
+    """l_er, l_ecr, and the one-hot maps, which may be given: they carry no gradient."""
+    size = maps["cam2"].shape[2:]
+    c_1, r_1, c_2, r_2 = (plain_normed(maps[name], labels, size) for name in MAPS)
+    er = np.mean([abs(a - b) for a, b in zip(c_1[:, 1:].flat, c_2[:, 1:].flat, strict=True)])
+    hot = hot or [[plain_one_hot(image) for image in c] for c in (c_1, c_2)]
+    ecr = 0.0
+    for one_hot, refined in ((hot[1], r_1), (hot[0], r_2)):
+        for image, other in zip(one_hot, refined, strict=True):
+            differences = sorted(abs(image - other).flat, reverse=True)
+            k = int(len(differences) * 0.2)
+            ecr += sum(differences[:k]) / k / len(refined)
+    return er, ecr, hot
+
+
+def random_maps(seed: int, classes: int = 4, images: int = 2):
+    rng = np.random.default_rng(seed)
+    large, small = (9, 11), (5, 4)
+    maps = {
+        name: rng.normal(size=(images, classes + 1, *(large if name[-1] == "1" else small)))
+        for name in MAPS
+    }
+    labels = (rng.random((images, classes)) < 0.5).astype(float)
+    labels[:, 0] = 1
+    return maps, labels
+
+
+def as_tensors(maps, labels):
+    tensors = {name: torch.tensor(value, requires_grad=True) for name, value in maps.items()}
+    return tensors, torch.tensor(labels)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_classification_and_minimum_match_loops(seed):
+    maps, labels = random_maps(seed)
+    tensors, tags = as_tensors(maps, labels)
+    for name in MAPS:
+        expected = plain_classification(maps[name], labels)
+        assert classification(tensors[name], tags).item() == pytest.approx(expected, rel=1e-9)
+        expected = plain_minimum(maps[name] + 1, labels)
+        found = minimum_response(tensors[name] + 1, tags).item()
+        assert found == pytest.approx(expected, rel=1e-9)
+        assert expected > 0
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_equivariance_matches_loops(seed):
+    maps, labels = random_maps(seed)
+    tensors, tags = as_tensors(maps, labels)
+    er, ecr = equivariance(*tensors.values(), tags)
+    expected_er, expected_ecr, _ = plain_equivariance(maps, labels)
+    assert er.item() == pytest.approx(expected_er, rel=1e-9)
+    assert ecr.item() == pytest.approx(expected_ecr, rel=1e-9)
+
+
+@pytest.mark.parametrize("name", MAPS)
+def test_gradients_match_finite_differences_of_the_loops(name):
+    """Also through each map's minimum and maximum, and not through the one-hot maps."""
+    maps, labels = random_maps(7, classes=2, images=1)
+    # Positive, so that the minimum is a value of the map and not the ReLU's zero.
+    maps = {key: value + 4 for key, value in maps.items()}
+    tensors, tags = as_tensors(maps, labels)
+    er, ecr = equivariance(*tensors.values(), tags)
+    (gradient,) = torch.autograd.grad(er + 2 * ecr, tensors[name])
+    hot = plain_equivariance(maps, labels)[2]
+    channel = 1 if "rv" not in name else 0
+    plane = maps[name][0, channel]
+    cells = [plane.argmin(), plane.argmax(), *np.random.default_rng(0).integers(plane.size, size=4)]
+    for cell in cells:
+        y, x = np.unravel_index(cell, plane.shape)
+        values = []
+        for step in (1e-6, -1e-6):
+            moved = {key: value.copy() for key, value in maps.items()}
+            moved[name][0, channel, y, x] += step
+            moved_er, moved_ecr, _ = plain_equivariance(moved, labels, hot)
+            values.append(moved_er + 2 * moved_ecr)
+        slope = (values[0] - values[1]) / 2e-6
+        assert gradient[0, channel, y, x].item() == pytest.approx(slope, abs=1e-7)
+    assert gradient[0, channel].abs().max() > 1e-4
+
+
+def test_an_image_without_classes_has_no_foreground_in_the_regularisation():
+    maps, labels = random_maps(1)
+    labels[:] = 0
+    tensors, tags = as_tensors(maps, labels)
+    er, ecr = equivariance(*tensors.values(), tags)
+    gradients = torch.autograd.grad(er + ecr, list(tensors.values()), allow_unused=True)
+    assert er.item() == 0
+    for gradient in gradients:
+        assert gradient is None or gradient[:, 1:].abs().max() == 0
+    assert minimum_response(tensors["cam_rv1"], tags).item() == 0
+
+
+def test_the_losses_are_those_of_each_image_averaged():
+    maps, labels = random_maps(3)
+    whole, tags = as_tensors(maps, labels)
+    together = equivariance(*whole.values(), tags)
+    alone = [
+        equivariance(*(value[n : n + 1] for value in whole.values()), tags[n : n + 1])
+        for n in range(len(labels))
+    ]
+    for index, value in enumerate(together):
+        mean = sum(single[index].item() for single in alone) / len(alone)
+        assert value.item() == pytest.approx(mean, rel=1e-12)

@@ -1,0 +1,126 @@
+"""Pre-training: it leaves a backbone that the stages can start from, and repeats to the byte."""
+
+import numpy as np
+import pytest
+import torch
+from ruamel.yaml import YAML
+
+from hfpl.data.shapes import draw_scene
+from hfpl.images.normalise import normalise
+from hfpl.networks.backbones import build_backbone
+from hfpl.params.load import validate_params
+from hfpl.params.presets import preset_text
+from hfpl.pretrain import train
+from hfpl.pretrain.train import pretrain_backbone
+from hfpl.runtime import set_up
+from hfpl.storage.tensors import load_tensors
+from hfpl.training import loop
+from hfpl.training.stage import TrainingFiles
+from hfpl.training.start import starting_backbone
+
+
+@pytest.fixture(scope="module")
+def params():
+    return validate_params(YAML(typ="safe").load(preset_text("micro")))
+
+
+def pretrain(params, out, *, workers=0, **changes) -> dict[str, bytes]:
+    """Pre-train; what is then in the folder."""
+    settings = params.pretrain.model_copy(update={"images": 20, "epochs": 2, **changes})
+    files = TrainingFiles(out / "backbone.classifier", out / "history.csv", "digest")
+    runtime = set_up("cpu", 1, workers)
+    pretrain_backbone(settings, params.network, out / "backbone.safetensors", files, runtime)
+    return {file.name: file.read_bytes() for file in out.iterdir()}
+
+
+@pytest.fixture(scope="module")
+def folder(params, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pretrain")
+    pretrain(params, folder)
+    return folder
+
+
+def test_only_the_backbone_and_the_history_are_left(folder):
+    assert sorted(f.name for f in folder.iterdir()) == ["backbone.safetensors", "history.csv"]
+    history = (folder / "history.csv").read_text().splitlines()
+    assert history[0] == "step,total,accuracy"
+    # Two whole batches of eight in twenty pictures, two epochs.
+    assert [line.split(",")[0] for line in history[1:]] == ["1", "2", "3", "4"]
+    assert all(0 <= float(line.split(",")[2]) <= 1 for line in history[1:])
+
+
+def test_the_stages_can_start_from_the_weights(params, folder):
+    tensors, _ = load_tensors(folder / "backbone.safetensors")
+    backbone = starting_backbone(params.network, folder / "backbone.safetensors", "cam", 0)
+    state = backbone.state_dict()
+    assert tensors.keys() == state.keys()
+    assert all(torch.equal(tensors[name], state[name]) for name in state)
+    fresh = build_backbone(params.network.backbone, params.network.options).state_dict()
+    statistics = [name for name in state if name.endswith("running_mean")]
+    assert all(not torch.equal(state[name], fresh[name]) for name in statistics)
+
+
+def test_the_seed_decides_and_the_workers_do_not(params, folder, tmp_path):
+    expected = {file.name: file.read_bytes() for file in folder.iterdir()}
+    (tmp_path / "same").mkdir()
+    (tmp_path / "other").mkdir()
+    assert pretrain(params, tmp_path / "same", workers=1) == expected
+    other = pretrain(params, tmp_path / "other", seed=1)
+    assert all(other[name] != expected[name] for name in expected)
+
+
+class Killed(Exception):
+    """Stands for a process that ends without a word."""
+
+
+def test_a_killed_pre_training_goes_on_to_the_same_bytes(params, folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "_CHECKPOINT_EVERY", -1.0)
+    sample = train._Pictures.sample
+    calls = iter(range(100))
+
+    def sample_until_killed(self, index, rng):
+        if next(calls) == 20:
+            raise Killed
+        return sample(self, index, rng)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train._Pictures, "sample", sample_until_killed)
+        with pytest.raises(Killed):
+            pretrain(params, tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == ["backbone.checkpoint"]
+    expected = {file.name: file.read_bytes() for file in folder.iterdir()}
+    assert pretrain(params, tmp_path) == expected
+
+
+def test_a_sample_is_its_picture_or_the_mirror_image_with_its_class(params):
+    settings = params.pretrain
+    pictures = train._Pictures(settings)
+    assert len(pictures) == settings.images
+    mirrored = set()
+    for seed in range(12):
+        index = seed % 3
+        image, label = pictures.sample(index, np.random.default_rng(seed))
+        scene = draw_scene(
+            settings.seed,
+            index,
+            size=settings.size,
+            num_classes=settings.classes,
+            single_object=True,
+            min_extent=settings.min_extent,
+            max_extent=settings.max_extent,
+            texture_amplitude=settings.texture_amplitude,
+            head_fraction=settings.head_fraction,
+        )
+        plain = torch.from_numpy(normalise(scene.image).transpose(2, 0, 1))
+        assert image.shape == (3, settings.size, settings.size)
+        assert len(scene.classes) == 1
+        assert int(label) == scene.classes[0] < settings.classes
+        flipped = not torch.equal(image, plain)
+        assert torch.equal(image, plain.flip(2) if flipped else plain)
+        mirrored.add(flipped)
+    assert mirrored == {False, True}
+
+
+def test_fewer_pictures_than_a_batch_are_one_clear_error(params, tmp_path):
+    with pytest.raises(ValueError, match="4 training images are fewer than a batch of 8"):
+        pretrain(params, tmp_path, images=4)

@@ -1,0 +1,107 @@
+"""Refining a shard: every image's scores at both background powers, in the order of the tags."""
+
+import numpy as np
+import pytest
+from PIL import Image
+from ruamel.yaml import YAML
+
+from hfpl.images.manifest import ImageRecord, Manifest, write_manifest
+from hfpl.images.reading import ImageRoot
+from hfpl.params.load import validate_params
+from hfpl.params.presets import preset_text
+from hfpl.pseudo.crf import crf_settings, pseudo_label_scores
+from hfpl.pseudo.refine import refine_shard
+from hfpl.storage.shards import Shard, write_shard
+
+SIZES = [(20, 24), (17, 31), (16, 16)]
+TAGS = [(1,), (0, 2), ()]
+
+
+@pytest.fixture(scope="module")
+def settings():
+    return validate_params(YAML(typ="safe").load(preset_text("micro"))).pseudo
+
+
+def cams_of(number: int) -> np.ndarray:
+    """Values of steps of 1/255, so that storing them changes nothing."""
+    shape = (len(TAGS[number]), *SIZES[number])
+    levels = np.random.default_rng(number).integers(0, 256, shape)
+    return levels.astype(np.float32) / np.float32(255)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("images")
+    for number, size in enumerate(SIZES):
+        pixels = np.random.default_rng(9 + number).integers(0, 256, (*size, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"image{number}.png")
+    return folder
+
+
+def write_part(folder, numbers, name: str):
+    records = tuple(
+        ImageRecord(f"image{i}", f"image{i}.png", *SIZES[i], TAGS[i], "0" * 64) for i in numbers
+    )
+    manifest, cams = folder / f"{name}.json", folder / f"{name}.cams.zip"
+    write_manifest(manifest, Manifest("test", "train", ("a", "b", "c"), records))
+    with write_shard(cams) as shard:
+        for i in numbers:
+            shard.add_scores(f"image{i}", TAGS[i], cams_of(i))
+    return manifest, cams
+
+
+def refine(settings, folder, numbers, name, out):
+    manifest, cams = write_part(folder, numbers, name)
+    files = [out / f"{name}.{power}.zip" for power in ("low", "high")]
+    count = refine_shard(settings, manifest, ImageRoot(folder), cams, *files)
+    assert count == len(numbers)
+    return files
+
+
+def test_scores_are_the_crf_s_at_both_powers(settings, folder, tmp_path):
+    low, high = map(Shard, refine(settings, folder, range(3), "all", tmp_path))
+    for number in (0, 1):
+        pixels = np.asarray(Image.open(folder / f"image{number}.png"))
+        powers = (settings.alpha_low, settings.alpha_high)
+        expected = pseudo_label_scores(pixels, cams_of(number), powers, crf_settings(settings.crf))
+        for shard, scores in zip((low, high), expected, strict=True):
+            channels, found = shard.scores(f"image{number}", SIZES[number])
+            # Background, then the classes: class k is named k + 1.
+            assert channels == [0, *(k + 1 for k in TAGS[number])]
+            np.testing.assert_allclose(found, scores, atol=0.5 / 255 + 1e-6)
+
+
+def test_the_high_power_leaves_less_background(settings, folder, tmp_path):
+    low, high = map(Shard, refine(settings, folder, range(3), "all", tmp_path))
+    for number in (0, 1):
+        _, one = low.scores(f"image{number}", SIZES[number])
+        _, other = high.scores(f"image{number}", SIZES[number])
+        assert one[0].mean() > other[0].mean()
+
+
+def test_an_untagged_image_is_background_for_certain(settings, folder, tmp_path):
+    for file in refine(settings, folder, range(3), "all", tmp_path):
+        channels, scores = Shard(file).scores("image2", SIZES[2])
+        assert channels == [0]
+        assert (scores == 1).all()
+
+
+def test_results_do_not_depend_on_the_sharding(settings, folder, tmp_path):
+    whole = refine(settings, folder, range(3), "all", tmp_path)
+    one = refine(settings, folder, [2, 0], "one", tmp_path)
+    two = refine(settings, folder, [1], "two", tmp_path)
+    for file, *parts in zip(whole, one, two, strict=True):
+        together = {k: v for part in parts for k, v in Shard(part).members()}
+        assert dict(Shard(file).members()) == together
+
+
+def test_cams_of_another_size_are_named_and_nothing_is_written(settings, folder, tmp_path):
+    manifest, _ = write_part(folder, [0], "zero")
+    cams = tmp_path / "cams.zip"
+    with write_shard(cams) as shard:
+        shard.add_scores("image0", TAGS[0], np.zeros((1, 5, 5), np.float32))
+    with pytest.raises(ValueError, match=r"cams\.zip: 'image0' is \(5, 5\)"):
+        refine_shard(
+            settings, manifest, ImageRoot(folder), cams, tmp_path / "low", tmp_path / "high"
+        )
+    assert [file.name for file in tmp_path.iterdir()] == ["cams.zip"]

@@ -1,0 +1,217 @@
+"""Training of the segmentation network: image and label map stay together; small trainings run."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from ruamel.yaml import YAML
+
+from hfpl.images.manifest import ImageRecord, Manifest, read_manifests, write_manifest
+from hfpl.images.normalise import MEAN, STD
+from hfpl.images.reading import ImageRoot
+from hfpl.params.load import validate_params
+from hfpl.params.presets import preset_text
+from hfpl.params.segment import SegmentAugmentation
+from hfpl.runtime import Runtime, set_up
+from hfpl.segment.train import SegmentSamples, build_deeplab, train_segment
+from hfpl.storage.shards import write_shard
+from hfpl.storage.tensors import load_tensors
+from hfpl.training.samples import load_batches
+from hfpl.training.stage import TrainingFiles
+
+CROP = 40
+# Label → colour; far apart, so that a resampled pixel's nearest colour is its own.
+COLOURS = np.array([(0, 0, 0), (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)])
+
+
+def write_cases(folder, sizes, region=12):
+    """Images whose colours say the label, and the label maps; the manifest's path."""
+    records = []
+    with write_shard(folder / "labels.zip") as shard:
+        for number, size in enumerate(sizes):
+            rng = np.random.default_rng(number)
+            grid = rng.integers(0, len(COLOURS), (size[0] // region + 1, size[1] // region + 1))
+            mask = grid.repeat(region, 0).repeat(region, 1)[: size[0], : size[1]].astype(np.uint8)
+            name = f"image{number}"
+            Image.fromarray(COLOURS[mask].astype(np.uint8)).save(folder / f"{name}.png")
+            shard.add_mask(name, mask)
+            records.append(ImageRecord(name, f"{name}.png", *size, (0, 1, 2, 3), "0" * 64))
+    manifest = folder / "train-0.json"
+    write_manifest(manifest, Manifest("test", "train", tuple("abcd"), tuple(records)))
+    return manifest
+
+
+def make_samples(folder, sizes, scale=(1.0, 1.0), hsv=0, crop=CROP, region=12) -> SegmentSamples:
+    manifest = read_manifests([write_cases(folder, sizes, region)])
+    settings = SegmentAugmentation(crop=crop, scale=list(scale), hsv=hsv)
+    return SegmentSamples(manifest, ImageRoot(folder), [folder / "labels.zip"], settings)
+
+
+def colours(image: torch.Tensor) -> np.ndarray:
+    values = image.numpy().transpose(1, 2, 0) * np.array(STD) + np.array(MEAN)
+    return np.rint(values * 255).astype(int)
+
+
+def inner(mask: np.ndarray, reach: int) -> np.ndarray:
+    """Where all labels within a reach are the same, the border of the map left out."""
+    out = np.zeros(mask.shape, bool)
+    for y in range(reach, mask.shape[0] - reach):
+        for x in range(reach, mask.shape[1] - reach):
+            window = mask[y - reach : y + reach + 1, x - reach : x + reach + 1]
+            out[y, x] = (window == mask[y, x]).all()
+    return out
+
+
+@pytest.mark.parametrize("size", [(60, 50), (20, 25), (20, 70), (40, 40)])
+def test_every_pixel_keeps_its_label(tmp_path, size):
+    samples = make_samples(tmp_path, [size])
+    padded = 0
+    for seed in range(20):
+        image, mask = samples.sample(0, np.random.default_rng(seed))
+        assert image.shape == (3, CROP, CROP)
+        assert image.dtype == torch.float32
+        assert mask.shape == (CROP, CROP)
+        assert mask.dtype == torch.uint8
+        outside = (mask == 255).numpy()
+        # What lies outside is zero after normalising, and ignored.
+        assert (image[:, outside] == 0).all()
+        np.testing.assert_array_equal(colours(image)[~outside], COLOURS[mask[~outside]])
+        assert outside.sum() == CROP**2 - min(size[0], CROP) * min(size[1], CROP)
+        padded += outside.sum()
+    assert (padded > 0) == (min(size) < CROP)
+
+
+@pytest.mark.parametrize("scale", [0.5, 0.77, 1.5])
+def test_labels_follow_the_image_at_other_scales(tmp_path, scale):
+    samples = make_samples(tmp_path, [(60, 72)], scale=(scale, scale), region=20)
+    compared = 0
+    for seed in range(6):
+        image, mask = samples.sample(0, np.random.default_rng(seed))
+        mask = mask.numpy()
+        # Cubic resampling reaches two pixels of the larger grid beyond an edge.
+        clear = inner(mask, 3) & (mask != 255)
+        np.testing.assert_array_equal(colours(image)[clear], COLOURS[mask[clear]])
+        compared += clear.sum()
+    assert compared > 100
+
+
+def test_image_and_labels_are_mirrored_together(tmp_path):
+    samples = make_samples(tmp_path, [(CROP, CROP)])
+    plain = np.asarray(Image.open(tmp_path / "image0.png")).astype(int)
+    mirrored = [
+        not np.array_equal(colours(samples.sample(0, np.random.default_rng(seed))[0]), plain)
+        for seed in range(20)
+    ]
+    assert set(mirrored) == {False, True}
+
+
+def test_scales_fill_their_range(tmp_path):
+    samples = make_samples(tmp_path, [(20, 20)], scale=(0.5, 1.5))
+    sides = set()
+    for seed in range(150):
+        _, mask = samples.sample(0, np.random.default_rng(seed))
+        inside = mask != 255
+        sides.add((int(inside.any(1).sum()), int(inside.any(0).sum())))
+    assert all(height == width for height, width in sides)
+    assert {height for height, _ in sides} == set(range(10, 31))
+
+
+def test_colours_shift_and_labels_do_not(tmp_path):
+    samples = make_samples(tmp_path, [(CROP, CROP)], hsv=10)
+    differences = []
+    for seed in range(10):
+        image, mask = samples.sample(0, np.random.default_rng(seed))
+        differences.append(np.abs(colours(image) - COLOURS[mask]).max())
+    # Ten steps of value are ten grey levels; ten of hue's 180 a third of a channel's 255.
+    assert max(differences) <= 255 / 3 + 10 + 10
+    assert len(set(differences)) > 3
+
+
+def test_workers_that_share_a_shard_read_the_same_as_one(tmp_path):
+    """Forked processes share an open file's position: each must open the shard itself."""
+    samples = make_samples(tmp_path, [(120 + i, 130 - i) for i in range(12)], crop=128)
+    samples.sample(0, np.random.default_rng(0))
+
+    def load(workers):
+        runtime = Runtime(torch.device("cpu"), workers)
+        return list(load_batches(samples, 4, 0, 60, 0, runtime))
+
+    for one, other in zip(load(0), load(2), strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+@pytest.fixture(scope="module")
+def params():
+    return validate_params(YAML(typ="safe").load(preset_text("micro")))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("images")
+    write_cases(folder, [(40, 60), (60, 40), (48, 48), (30, 30), (52, 44)])
+    return folder
+
+
+def train(params, folder, out, *, seed=0, workers=0):
+    settings = params.segment.model_copy(update={"iterations": 4})
+    files = TrainingFiles(out / "model.safetensors", out / "history.csv", "digest")
+    train_segment(
+        settings,
+        params.network,
+        seed,
+        [folder / "train-0.json"],
+        ImageRoot(folder),
+        [folder / "labels.zip"],
+        None,
+        files,
+        set_up("cpu", 1, workers),
+    )
+    return files.history.read_text().splitlines(), files.model.read_bytes()
+
+
+def test_training_writes_a_network_and_repeats_to_the_byte(params, folder, tmp_path):
+    history, model = train(params, folder, tmp_path / "one")
+    assert history[0] == "step,total"
+    assert [line.split(",")[0] for line in history[1:]] == ["1", "2", "3", "4"]
+    assert train(params, folder, tmp_path / "two", workers=1) == (history, model)
+    assert train(params, folder, tmp_path / "other", seed=1)[1] != model
+
+
+def test_the_heads_affine_parameters_stay_and_its_statistics_move(params, folder, tmp_path):
+    train(params, folder, tmp_path)
+    tensors, _ = load_tensors(tmp_path / "model.safetensors")
+    for layer in ("bn_fov", "bn_fov2"):
+        assert (tensors[f"{layer}.weight"] == 1).all()
+        assert (tensors[f"{layer}.bias"] == 0).all()
+        assert (tensors[f"{layer}.running_mean"] != 0).any()
+        assert tensors[f"{layer}.num_batches_tracked"] == 4
+    # Four foreground classes and background.
+    assert tensors["cls_conv.weight"].shape[0] == 5
+
+
+def test_the_head_is_built_as_its_section_says(params):
+    backbone = torch.nn.Identity()
+    backbone.channels, backbone.trains_batchnorm = (1, 1, 6), True
+    head = params.segment.head.model_copy(
+        update={"channels": 7, "dilation": 3, "dropout": 0.2, "bn_momentum": 0.05}
+    )
+    network = build_deeplab(backbone, 4, head)
+    assert network.conv_fov.weight.shape == (7, 6, 3, 3)
+    assert network.conv_fov.dilation == network.conv_fov.padding == (3, 3)
+    assert network.cls_conv.weight.shape == (5, 7, 1, 1)
+    assert network.dropout.p == 0.2
+    assert network.bn_fov.momentum == network.bn_fov2.momentum == 0.05
+
+
+def test_a_label_map_of_another_size_is_named(tmp_path):
+    samples = make_samples(tmp_path, [(60, 50)])
+    with write_shard(tmp_path / "other.zip") as shard:
+        shard.add_mask("image0", np.zeros((50, 60), np.uint8))
+    other = SegmentSamples(
+        read_manifests([tmp_path / "train-0.json"]),
+        ImageRoot(tmp_path),
+        [tmp_path / "other.zip"],
+        samples.settings,
+    )
+    with pytest.raises(ValueError, match="image0"):
+        other.sample(0, np.random.default_rng(0))

@@ -1,0 +1,92 @@
+"""Unpacked shards: PNG files that other programs open."""
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hfpl.images.palette import voc_palette
+from hfpl.storage.export import export_shard
+from hfpl.storage.shards import write_shard
+
+
+def files_below(folder: Path) -> list[str]:
+    return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
+
+
+def test_label_maps_are_exported_with_their_colours(tmp_path):
+    masks = {
+        name: np.random.default_rng(n).integers(0, 21, (6, 8)).astype(np.uint8)
+        for n, name in enumerate(["a", "Gänse 2", "folder/b"])
+    }
+    with write_shard(tmp_path / "s.zip") as shard:
+        for name, mask in masks.items():
+            shard.add_mask(name, mask)
+    out = tmp_path / "out"
+    assert export_shard(tmp_path / "s.zip", out) == 3
+    assert files_below(out) == ["Gänse 2.png", "a.png", "folder/b.png"]
+    for name, mask in masks.items():
+        with Image.open(out / f"{name}.png") as image:
+            assert np.array_equal(np.array(image), mask)
+            assert np.array_equal(np.array(image.convert("RGB")), voc_palette()[mask])
+
+
+def test_scores_are_one_grey_picture_with_the_classes_below_each_other(tmp_path):
+    scores = np.stack([np.full((4, 5), value, np.float32) for value in (0.0, 0.4, 1.0)])
+    with write_shard(tmp_path / "s.zip") as shard:
+        shard.add_scores("a", [2, 5, 7], scores)
+        shard.add_scores("untagged", [], np.zeros((0, 4, 5), np.float32))
+    assert export_shard(tmp_path / "s.zip", tmp_path / "out") == 1
+    assert files_below(tmp_path / "out") == ["a.png"]
+    with Image.open(tmp_path / "out" / "a.png") as image:
+        assert image.mode == "L"
+        expected = np.repeat([0, 102, 255], 4)[:, None] * np.ones((1, 5))
+        assert np.array_equal(np.array(image), expected)
+
+
+def test_files_of_an_earlier_export_are_replaced_and_others_stay(tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "a.png").write_text("old")
+    (out / "mine.txt").write_text("mine")
+    with write_shard(tmp_path / "s.zip") as shard:
+        shard.add_mask("a", np.zeros((2, 2), np.uint8))
+    export_shard(tmp_path / "s.zip", out)
+    assert files_below(out) == ["a.png", "mine.txt"]
+    assert Image.open(out / "a.png").size == (2, 2)
+
+
+@pytest.mark.parametrize("name", ["../x", "a/../../x", "{tmp}/x"])
+def test_nothing_is_written_outside_of_the_folder(tmp_path, name):
+    name = name.replace("{tmp}", str(tmp_path))
+    with write_shard(tmp_path / "good.zip") as shard:
+        shard.add_mask("harmless", np.zeros((2, 2), np.uint8))
+    evil = tmp_path / "evil.zip"
+    with zipfile.ZipFile(tmp_path / "good.zip") as old, zipfile.ZipFile(evil, "w") as new:
+        for member in old.namelist():
+            content = old.read(member).replace(b'"harmless"', f'"{name}"'.encode())
+            new.writestr(zipfile.ZipInfo(member.replace("harmless", name)), content)
+    out = tmp_path / "folder" / "out"
+    out.mkdir(parents=True)
+    with pytest.raises(ValueError, match=r"evil\.zip: .*leads outside of"):
+        export_shard(evil, out)
+    assert files_below(tmp_path) == ["evil.zip", "good.zip"]
+
+
+def test_a_link_in_the_folder_does_not_lead_outside(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "link").symlink_to(tmp_path / "elsewhere")
+    with write_shard(tmp_path / "s.zip") as shard:
+        shard.add_mask("link/a", np.zeros((2, 2), np.uint8))
+    with pytest.raises(ValueError, match="leads outside of"):
+        export_shard(tmp_path / "s.zip", tmp_path / "out")
+    assert files_below(tmp_path / "elsewhere") == []
+
+
+def test_what_is_no_shard_is_named(tmp_path):
+    with pytest.raises(ValueError, match=r"nothing\.zip: no such file"):
+        export_shard(tmp_path / "nothing.zip", tmp_path / "out")
+    assert not (tmp_path / "out").exists()

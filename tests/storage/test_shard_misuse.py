@@ -1,0 +1,121 @@
+"""Shards that were damaged, mistaken for another kind, or are read by several processes."""
+
+import multiprocessing
+import random
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hfpl.storage.shards import Shard, Shards, write_shard
+
+
+def masks_of(count: int, side: int = 60) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(0)
+    return {f"i{n}": rng.integers(0, 20, (side, side)).astype(np.uint8) for n in range(count)}
+
+
+@pytest.fixture
+def label_maps(tmp_path: Path) -> Path:
+    with write_shard(tmp_path / "masks.zip") as shard:
+        for name, mask in masks_of(3).items():
+            shard.add_mask(name, mask)
+    return tmp_path / "masks.zip"
+
+
+@pytest.fixture
+def scores(tmp_path: Path) -> Path:
+    with write_shard(tmp_path / "scores.zip") as shard:
+        shard.add_scores("tagged", [0], np.full((1, 4, 5), 0.01, np.float32))
+        shard.add_scores("untagged", [], np.zeros((0, 4, 5), np.float32))
+    return tmp_path / "scores.zip"
+
+
+def test_label_maps_are_not_taken_for_an_image_without_scores(label_maps):
+    # An empty answer would be scored as background, and nobody would notice.
+    with pytest.raises(ValueError, match=r"masks\.zip: .*i0"):
+        Shard(label_maps).scores("i0", (60, 60))
+
+
+@pytest.mark.parametrize("name", ["tagged", "untagged"])
+def test_scores_are_not_taken_for_label_maps(scores, name):
+    with pytest.raises(ValueError, match=rf"scores\.zip: .*{name}"):
+        Shard(scores).mask(name)
+
+
+def test_damaged_members_are_named(label_maps):
+    content = bytearray(label_maps.read_bytes())
+    with zipfile.ZipFile(label_maps) as archive:
+        start = archive.getinfo("i1.png").header_offset
+    content[start + 200] ^= 0xFF
+    label_maps.write_bytes(content)
+    shard = Shard(label_maps)
+    assert np.array_equal(shard.mask("i0"), masks_of(3)["i0"])
+    with pytest.raises(ValueError, match=r"masks\.zip: .*i1"):
+        shard.mask("i1")
+    with pytest.raises(ValueError, match=r"masks\.zip: .*i1"):
+        list(shard.members())
+
+
+def tampered(source: Path, target: Path, members: dict[str, bytes | None]) -> Path:
+    """A copy of a shard with other contents of some members, or without them."""
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
+        for name in old.namelist():
+            content = members.get(name, old.read(name))
+            if content is not None:
+                new.writestr(name, content)
+    return target
+
+
+@pytest.mark.parametrize("content", [b"no png", b"", None])
+def test_members_that_are_no_images_are_named(tmp_path, label_maps, scores, content):
+    path = tampered(label_maps, tmp_path / "odd.zip", {"i1.png": content})
+    with pytest.raises(ValueError, match=r"odd\.zip: .*i1"):
+        Shard(path).mask("i1")
+    path = tampered(scores, tmp_path / "strange.zip", {"tagged.png": content})
+    with pytest.raises(ValueError, match=r"strange\.zip: .*tagged"):
+        Shard(path).scores("tagged", (4, 5))
+
+
+def test_fewer_maps_than_classes_are_named(tmp_path, scores):
+    with write_shard(tmp_path / "three.zip") as shard:
+        shard.add_scores("tagged", [0, 1, 2], np.zeros((3, 4, 5), np.float32))
+    with zipfile.ZipFile(scores) as archive:
+        one = archive.read("tagged.png")
+    path = tampered(tmp_path / "three.zip", tmp_path / "odd.zip", {"tagged.png": one})
+    with pytest.raises(ValueError, match=r"odd\.zip: .*tagged"):
+        Shard(path).scores("tagged", (4, 5))
+
+
+def _read_at_random(shards: Shards, expected: dict[str, np.ndarray], seed: int, answers) -> None:
+    chosen = random.Random(seed)
+    wrong = 0
+    for name in chosen.choices(list(expected), k=600):
+        try:
+            wrong += not np.array_equal(shards.mask(name), expected[name])
+        except Exception:  # whatever a mixed-up read raises
+            wrong += 1
+    answers.put(wrong)
+
+
+def test_loader_processes_can_share_what_was_opened_before_they_began(tmp_path):
+    # Forked processes share the position in an open file: what one seeks, the other reads.
+    expected = masks_of(40, side=100)
+    with write_shard(tmp_path / "s.zip") as shard:
+        for name, mask in expected.items():
+            shard.add_mask(name, mask)
+    shards = Shards([tmp_path / "s.zip"])
+    assert np.array_equal(shards.mask("i0"), expected["i0"])
+    context = multiprocessing.get_context("fork")
+    answers = context.Queue()
+    workers = [
+        context.Process(target=_read_at_random, args=(shards, expected, seed, answers))
+        for seed in range(3)
+    ]
+    for worker in workers:
+        worker.start()
+    wrong = [answers.get(timeout=60) for _ in workers]
+    for worker in workers:
+        worker.join()
+    assert wrong == [0, 0, 0]
