@@ -43,6 +43,12 @@ def train_affinity(
         ValueError: a file cannot be read, or as :func:`hfpl.training.stage.train_stage`.
     """
     backbone = starting_backbone(network, weights, "affinity", seed)
+    crop = settings.augmentation.crop
+    if crop % backbone.stride:
+        raise ValueError(
+            f"affinity.augmentation.crop: expected a multiple of the network's stride "
+            f"{backbone.stride}, found {crop}"
+        )
     affinity_network = AffinityNetwork(backbone, tuple(settings.channels))
 
     def loss_of(batch: list[Tensor]) -> dict[str, Tensor]:

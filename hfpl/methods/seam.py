@@ -38,8 +38,12 @@ def build(
     """
     if not 0 < view_scale < 1:
         raise ValueError(f"cam.methods.seam.view_scale: expected 0 to 1, found {view_scale}")
-    if len(pcm_channels) != 2:
-        raise ValueError(f"cam.methods.seam.pcm_channels: expected two, found {pcm_channels}")
+    if len(pcm_channels) != 2 or min(pcm_channels) < 1:
+        raise ValueError(
+            f"cam.methods.seam.pcm_channels: expected two positive widths, found {pcm_channels}"
+        )
+    if not 0 <= dropout < 1:
+        raise ValueError(f"cam.methods.seam.dropout: expected 0 to 1, found {dropout}")
     return SeamNetwork(backbone, num_classes, view_scale, tuple(pcm_channels), dropout)
 
 
@@ -90,13 +94,20 @@ class SeamNetwork(MethodNetwork):
         f5 = functional.relu(self.f8_4(features.conv5.detach()))
         small = resize_like(images, size).to(f4.dtype)
         embedded = full_precision(self.f9(torch.cat([small, f4, f5], 1)))
-        refined = correlate(normalised_cam(logits.detach()), embedded)
+        # Autocast would take the affinities, and with them the CAMs, in half precision.
+        with torch.autocast(images.device.type, enabled=False):
+            refined = correlate(normalised_cam(logits.detach()), embedded)
         whole = images.shape[2:]
         return SeamOutput(_upsample(logits, whole), _upsample(refined, whole), logits)
 
     def losses(self, images: Tensor, labels: Tensor) -> MethodLoss:
         """As :meth:`hfpl.methods.interface.MethodNetwork.losses`."""
         reduced = scaled_size(images.shape[2:], self.view_scale)
+        if reduced[0] * reduced[1] < 4:
+            raise ValueError(
+                f"cam.methods.seam.view_scale: {self.view_scale} makes a second view of "
+                f"{reduced[0]} x {reduced[1]} pixels; take a larger scale or crop"
+            )
         small = resize_like(images, reduced)
         one, two = self(images), self(small)
         er, ecr = equivariance(one.cam, one.cam_rv, two.cam, two.cam_rv, labels)

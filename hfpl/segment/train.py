@@ -90,6 +90,10 @@ class SegmentSamples:
         record, settings = self.images[index], self.settings
         image = shift_hsv(np.asarray(self.root.image(record)), rng, settings.hsv)
         mask = self.labels.mask(record.id)
+        if mask.shape != image.shape[:2]:
+            raise ValueError(
+                f"label map of '{record.id}' is {mask.shape}, its image {image.shape[:2]} pixels"
+            )
         if rng.random() < 0.5:
             image, mask = image[:, ::-1], mask[:, ::-1]
         scale = rng.uniform(*settings.scale)

@@ -82,11 +82,13 @@ def run_training(
             losses["total"].backward()
             optimiser.step()
             advance(**history.add(step, losses))
-            due = time.monotonic() - saved > _CHECKPOINT_EVERY
-            if (due or stopped()) and step + 1 < plan.steps:
+            if step + 1 == plan.steps:
+                break  # All is done: a signal that comes now has nothing to interrupt.
+            stop = stopped()
+            if stop or time.monotonic() - saved > _CHECKPOINT_EVERY:
                 checkpoint.save(network, optimiser, history.state(step + 1))
                 saved = time.monotonic()
-            if stopped():
+            if stop:
                 raise Interrupted(f"{plan.name}: stopped at step {step + 1}, checkpoint written")
     return history.rows
 
@@ -130,7 +132,9 @@ def history_csv(history: list[dict[str, float]]) -> str:
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, list(history[0]), lineterminator="\n")
     writer.writeheader()
-    writer.writerows({k: f"{v:.6g}" for k, v in row.items()} for row in history)
+    writer.writerows(
+        {k: v if k == "step" else f"{v:.6g}" for k, v in row.items()} for row in history
+    )
     return buffer.getvalue()
 
 

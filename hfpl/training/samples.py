@@ -4,12 +4,13 @@ A step's samples and each sample's random changes depend on the seed and on thei
 training alone: not on the number of loader processes, and not on where a run was interrupted.
 """
 
+import signal
 from collections.abc import Iterator
 from typing import Any, Protocol
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, default_collate
 
 from hfpl.runtime import Runtime, derived_seed, generator
 
@@ -49,10 +50,13 @@ def load_batches(
         batch_sampler=_Order(len(samples), batch, per_epoch, start, steps, seed),
         num_workers=runtime.workers,
         pin_memory=runtime.device.type == "cuda",
-        worker_init_fn=_quiet_worker,
+        collate_fn=_collate,
+        worker_init_fn=_start_worker,
         prefetch_factor=4 if runtime.workers else None,
     )
     for tensors in loader:
+        if isinstance(tensors, ValueError):
+            raise tensors
         yield [t.to(runtime.device, non_blocking=True) for t in tensors]
 
 
@@ -86,8 +90,23 @@ class _Keyed(Dataset):
 
     def __getitem__(self, key: tuple[int, int]) -> Any:
         epoch, index = key
-        return self.samples.sample(index, np.random.default_rng([self.seed, epoch, index]))
+        rng = np.random.default_rng([self.seed, epoch, index])
+        try:
+            return self.samples.sample(index, rng)
+        except ValueError as error:
+            # Raised by a worker, it would reach the user with the worker's traceback as its text.
+            return error.with_traceback(None)
 
 
-def _quiet_worker(_: int) -> None:
+def _collate(samples: list[Any]) -> Any:
+    """A batch, or the error of a sample that could not be read."""
+    return next((s for s in samples if isinstance(s, ValueError)), None) or default_collate(samples)
+
+
+def _start_worker(_: int) -> None:
     torch.set_num_threads(1)
+    # A scheduler signals all processes of a job. Were the workers gone at once, the main process
+    # could not finish its step and write its checkpoint; it ends them itself, at the latest the
+    # alarm does.
+    signal.signal(signal.SIGTERM, lambda *_: signal.alarm(20))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

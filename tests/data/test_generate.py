@@ -92,7 +92,7 @@ def test_tags_and_boxes_are_those_of_the_mask(root):
 def test_pictures_are_the_scenes_but_for_compression(root):
     for name in ids_of(root):
         split, _, place = name.partition("_")
-        # Training and val pictures are numbered apart, so that more of one change none of the other.
+        # Numbered apart, so that more training pictures change none of val.
         number = int(place) + (10**6 if split == "val" else 0)
         scene = draw_scene(
             5,

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from hfpl.methods import build_method
+from hfpl.methods import build_method, seam
 from hfpl.methods.seam import SeamNetwork, correlate, normalised_cam, scaled_size
 from hfpl.networks.interface import Features
 
@@ -100,6 +100,15 @@ def test_correlate_matches_loops(images, classes, height, width, seed):
     features = rng.normal(size=(images, 3, height, width))
     found = correlate(torch.from_numpy(cam), torch.from_numpy(features)).numpy()
     np.testing.assert_allclose(found, plain_correlate(cam, features), rtol=1e-9, atol=1e-12)
+
+
+def test_receivers_taken_in_blocks_receive_the_same(monkeypatch):
+    rng = torch.Generator().manual_seed(0)
+    cam = torch.rand(2, 3, 4, 5, generator=rng, dtype=torch.float64)
+    features = torch.randn(2, 6, 4, 5, generator=rng, dtype=torch.float64)
+    whole = correlate(cam, features)
+    monkeypatch.setattr(seam, "_RECEIVERS", 7)
+    torch.testing.assert_close(correlate(cam, features), whole)
 
 
 def test_what_is_spread_keeps_the_range_and_without_contrast_becomes_the_mean():

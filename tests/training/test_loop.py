@@ -12,9 +12,10 @@ import torch
 from torch import nn
 
 from hfpl.networks.interface import StandsOnBackbone
+from hfpl.progress import Interrupted
 from hfpl.training import loop
 from hfpl.training.checkpoint import Checkpoint
-from hfpl.training.loop import Interrupted, Plan, history_csv, run_training
+from hfpl.training.loop import Plan, history_csv, run_training
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 

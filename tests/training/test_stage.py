@@ -221,7 +221,7 @@ def test_an_interrupted_process_goes_on_to_the_same_bytes(tmp_path, whole, numbe
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        start_new_session=True,
+        process_group=0,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     for _ in range(7):
