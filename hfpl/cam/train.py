@@ -8,9 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hfpl.images.augment import jitter_colours, random_crop, resize_long_side
+from hfpl.images.augment import jitter_colours, random_normalised_crop, resize_long_side
 from hfpl.images.manifest import Manifest, read_manifests
-from hfpl.images.normalise import normalise
 from hfpl.images.reading import ImageRoot
 from hfpl.methods import build_method
 from hfpl.methods.addon import Fsl, Isl, attach, total_loss
@@ -84,10 +83,10 @@ class CamSamples:
         low, high = (round(settings.crop * limit) for limit in settings.resize)
         image = resize_long_side(self.root.image(record), int(rng.integers(low, high + 1)))
         mirrored = rng.random() < 0.5
-        pixels = normalise(np.asarray(jitter_colours(image, rng, settings.jitter)))
+        pixels = np.asarray(jitter_colours(image, rng, settings.jitter))
         if mirrored:
             pixels = pixels[:, ::-1]
-        (pixels,) = random_crop([(pixels, 0.0)], settings.crop, rng)
+        pixels = random_normalised_crop(pixels, settings.crop, rng)
         label = torch.zeros(self.num_classes)
         label[list(record.tags)] = 1
         return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1))), label

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageEnhance
 
+from hfpl.images.normalise import normalise
 from hfpl.params.training import ColourJitter
 
 
@@ -72,6 +73,23 @@ def random_crop(
         ]
         cut.append(out)
     return cut
+
+
+def random_normalised_crop(image: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
+    """Random crop of an RGB uint8 image, normalised; what lies outside is 0 after normalising.
+
+    Equal to normalising the whole image and cropping it, without the pixels that are cut off.
+
+    Args:
+        image: (h, w, 3) uint8.
+        size, rng: as :func:`random_crop`.
+    """
+    covered = np.ones(image.shape[:2], bool)
+    pixels, covered = random_crop([(image, 0), (covered, False)], size, rng)
+    normal = normalise(pixels)
+    if not covered.all():
+        normal[~covered] = 0
+    return normal
 
 
 def _place(length: int, size: int, rng: np.random.Generator) -> tuple[int, int, int]:
