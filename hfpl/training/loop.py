@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -111,8 +112,7 @@ class _History:
         if (step + 1) % self._window and step + 1 < self._steps:
             return {}
         means = {name: float(total) / self._count for name, total in self._sums.items()}
-        if not all(map(_finite, means.values())):
-            raise ValueError(f"the loss is not finite at step {step + 1}; lower the learning rate")
+        _check_finite(means, step + 1)
         self.rows.append({"step": step + 1, **means})
         self._sums, self._count = {}, 0
         return {"loss": means["total"]}
@@ -120,11 +120,13 @@ class _History:
     def state(self, step: int) -> dict[str, Any]:
         """What a checkpoint needs to go on as if nothing had happened."""
         sums = {name: float(total) for name, total in self._sums.items()}
+        _check_finite(sums, step)  # A checkpoint of a failed training would fail again.
         return {"step": step, "history": self.rows, "sums": sums, "count": self._count}
 
 
-def _finite(value: float) -> bool:
-    return value == value and abs(value) != float("inf")
+def _check_finite(values: dict[str, float], step: int) -> None:
+    if not all(map(math.isfinite, values.values())):
+        raise ValueError(f"the loss is not finite at step {step}; lower the learning rate")
 
 
 def history_csv(history: list[dict[str, float]]) -> str:
