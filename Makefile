@@ -1,4 +1,4 @@
-# make demo    train and evaluate on the embedded data set (8 minutes on two cores)
+# make demo    train and evaluate on the embedded data set (about ten minutes on two cores)
 # make test    the fast tests
 # make help    everything else
 
