@@ -6,9 +6,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hfpl.affinity.pairs import from_positions, pair_offsets, to_positions
+from hfpl.images.palette import IGNORE
 
 BACKGROUND = 0
-IGNORE = 255
 # Pooled scores sum to about 1 inside the image; below this every score is padding.
 NO_SCORE = 1e-5
 

@@ -6,7 +6,8 @@ classes and, in the ground truth, 255 for pixels that count nowhere. IoU is a fr
 
 import numpy as np
 
-IGNORE = 255
+from hfpl.images.palette import IGNORE
+
 CAM_THRESHOLDS: tuple[float, ...] = tuple(step / 100 for step in range(60))
 """Background scores of the CAM curve: 0.00, 0.01 ... 0.59."""
 
