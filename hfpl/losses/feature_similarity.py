@@ -37,9 +37,10 @@ def max_norm(p: Tensor) -> Tensor:
         ValueError: p is not a floating-point tensor of four non-empty dimensions.
     """
     _check_maps("p", p)
-    p = F.relu(p.to(torch.promote_types(p.dtype, torch.float32)))
-    low, high = p.amin((2, 3), keepdim=True), p.amax((2, 3), keepdim=True)
-    return F.relu(p - low - EPSILON) / (high - low + EPSILON)
+    p = p.to(torch.promote_types(p.dtype, torch.float32))
+    # ReLU of the extremes for extremes of the ReLU: what lies below zero ends up there anyway.
+    low, high = (F.relu(m)[..., None] for m in p.flatten(2).aminmax(dim=2, keepdim=True))
+    return F.relu(p - (low + EPSILON)) * (1 / (high - low + EPSILON))
 
 
 def class_activations(scores: Tensor, labels: Tensor) -> Tensor:

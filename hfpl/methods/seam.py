@@ -88,7 +88,8 @@ class SeamNetwork(MethodNetwork):
     def forward(self, images: Tensor) -> SeamOutput:
         """Maps of normalised images (N, 3, H, W)."""
         features = self.backbone(images)
-        logits = full_precision(self.fc8(self.dropout(features.conv6)))
+        # Elementwise work on a few channels runs faster with each channel in one piece.
+        logits = full_precision(self.fc8(self.dropout(features.conv6))).contiguous()
         size = logits.shape[2:]
         f4 = functional.relu(self.f8_3(features.conv4.detach()))
         f5 = functional.relu(self.f8_4(features.conv5.detach()))

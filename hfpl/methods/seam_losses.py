@@ -36,16 +36,44 @@ def equivariance(
         labels: float32 (N, K) in {0, 1}.
     """
     size = cam_2.shape[2:]
+    images, channels = cam_2.shape[:2]
+    rows, labels = _present(labels)
     present = functional.pad(labels, (1, 0), value=1.0)[:, :, None, None]
-    c_1 = _resize(max_norm(cam_1), size) * present
-    r_1 = _resize(max_norm(cam_rv_1), size) * present
-    c_2, r_2 = max_norm(cam_2) * present, max_norm(cam_rv_2) * present
-    er = (c_1[:, 1:] - c_2[:, 1:]).abs().mean()
-    ecr = _hardest(_one_hot(c_2) - r_1, present) + _hardest(_one_hot(c_1) - r_2, present)
-    return er, ecr
+    maps = (_select(m, rows) for m in (cam_1, cam_rv_1, cam_2, cam_rv_2))
+    c_1, r_1, c_2, r_2 = (_resize(max_norm(m), size) * present for m in maps)
+    # The channels left out are zero in every map: they add nothing, and count all the same.
+    er = (c_1[:, 1:] - c_2[:, 1:]).abs().sum() / (images * (channels - 1) * size.numel())
+    hardest = int(channels * size.numel() * _HARD_SHARE)
+    ecr = _hardest((_one_hot(c_2) - r_1) * present, hardest)
+    return er, ecr + _hardest((_one_hot(c_1) - r_2) * present, hardest)
+
+
+def _present(labels: Tensor) -> tuple[Tensor | None, Tensor]:
+    """Channels that any loss can come from: background, and as many as any image has classes.
+
+    Returns:
+        rows (N, P + 1), places of each image's channels among all images' channels in a row, or
+        None for all of them in their order; labels (N, P) of the P foreground channels.
+    """
+    if labels.device.type != "cpu":
+        return None, labels  # To count classes is to wait for the device.
+    images, classes = labels.shape
+    most = max(1, int(labels.count_nonzero(1).max()))
+    order = labels.argsort(dim=1, descending=True, stable=True)[:, :most]
+    first = torch.arange(images)[:, None] * (classes + 1)
+    return torch.cat([first, first + 1 + order], 1), labels.gather(1, order)
+
+
+def _select(maps: Tensor, rows: Tensor | None) -> Tensor:
+    if rows is None:
+        return maps
+    chosen = maps.flatten(0, 1).index_select(0, rows.flatten())
+    return chosen.view(*rows.shape, *maps.shape[2:])
 
 
 def _resize(maps: Tensor, size: torch.Size) -> Tensor:
+    if maps.shape[2:] == size:
+        return maps
     return functional.interpolate(maps, size, mode="bilinear", align_corners=True)
 
 
@@ -57,8 +85,8 @@ def _one_hot(cam: Tensor) -> Tensor:
     return torch.cat([1 - best, torch.where(foreground == best, foreground, 0.0)], 1)
 
 
-def _hardest(difference: Tensor, present: Tensor) -> Tensor:
-    """Mean of each image's largest absolute differences, then of the batch."""
-    values = (difference.abs() * present).flatten(1)
-    k = int(values.shape[1] * _HARD_SHARE)
-    return values.topk(k, dim=1, sorted=False).values.mean()
+def _hardest(difference: Tensor, count: int) -> Tensor:
+    """Mean of each image's ``count`` largest absolute values, then of the batch."""
+    values = difference.abs().flatten(1)
+    largest = values.topk(min(count, values.shape[1]), dim=1, sorted=False).values
+    return largest.sum() / (len(values) * count)
