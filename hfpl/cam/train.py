@@ -86,7 +86,7 @@ class CamSamples:
         pixels = np.asarray(jitter_colours(image, rng, settings.jitter))
         if mirrored:
             pixels = pixels[:, ::-1]
-        pixels = random_normalised_crop(pixels, settings.crop, rng)
+        (pixels,) = random_normalised_crop(pixels, settings.crop, rng)
         label = torch.zeros(self.num_classes)
         label[list(record.tags)] = 1
         return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1))), label

@@ -1,11 +1,11 @@
 """The procedural data set `shapes`: multi-label pictures with pixel masks.
 
-It provokes what class activation maps fail at. Every class has a small, highly discriminative part
-(a head with the class's glyph) and a larger body with a weak class texture, whose amplitude sets
-how much the body tells. Colours are random per object, so colour never tells the class, yet
-contours carry colour edges. The head's two colours lie on both sides of its body's colour, nearer
-to it than the surroundings are. The background has textures and clutter with edges of their own.
-Classes overlap, and each has a partner class that it often occurs with.
+It provokes what class activation maps fail at. Every class has a small, highly discriminative part,
+a head with the class's glyph, and a larger, less discriminative body: its weak texture, whose
+amplitude sets how much the body tells, is shared with the class's partner, which it often occurs
+with. Colours are random per object, so colour never tells the class, yet contours carry colour
+edges. The head's two colours lie on both sides of its body's colour. The background has textures
+and clutter with edges of their own. Objects overlap.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ _OBJECT_COUNT_SHARES = (0.03, 0.42, 0.37, 0.18)
 _SHRINK_OF_COUNT = (1.0, 1.0, 0.85, 0.7)
 _PARTNER_SHARE = 0.45
 
-_OBJECT_CONTRAST = 0.18
+_OBJECT_CONTRAST = 0.2
 # Leaves room on both sides of the body's colour for the head's two colours.
 _OBJECT_CHANNELS = (0.24, 0.76)
-_HEAD_CONTRAST = (0.14, 0.24)
+_HEAD_CONTRAST = (0.16, 0.26)
 _TEXTURE_PERIOD = (5.0, 7.5)
 _SHADE_AMPLITUDE = 0.05
 _MAX_TILT = 0.3

@@ -252,41 +252,29 @@ def _bars(u: FloatArray, v: FloatArray) -> FloatArray:
 # each clip sets how hard the edges are.
 
 
-def _stripes_across(u: FloatArray, v: FloatArray) -> FloatArray:
+def _stripes(u: FloatArray, v: FloatArray) -> FloatArray:
     return np.sin(2 * np.pi * u)
-
-
-def _stripes_along(u: FloatArray, v: FloatArray) -> FloatArray:
-    return np.sin(2 * np.pi * v)
 
 
 def _checks(u: FloatArray, v: FloatArray) -> FloatArray:
     return np.clip(4 * np.sin(1.6 * np.pi * u) * np.sin(1.6 * np.pi * v), -1, 1)
 
 
-def _dots(u: FloatArray, v: FloatArray) -> FloatArray:
-    return np.clip(3 * (np.cos(1.6 * np.pi * u) + np.cos(1.6 * np.pi * v) - 0.9), -1, 1)
-
-
 def _circles(u: FloatArray, v: FloatArray) -> FloatArray:
     return np.sin(1.8 * np.pi * np.sqrt(u * u + v * v))
 
 
-def _zigzag(u: FloatArray, v: FloatArray) -> FloatArray:
-    return np.clip(3 * np.sin(2 * np.pi * v + 2.2 * np.abs(2 * _fraction(u) - 1)), -1, 1)
-
-
 _Field = Callable[[FloatArray, FloatArray], FloatArray]
-_CLASSES: dict[str, tuple[_Field, _Field]] = {
-    "plus": (_plus, _stripes_across),
-    "cross": (_cross, _stripes_along),
-    "rings": (_rings, _checks),
-    "quarters": (_quarters, _dots),
-    "halves": (_halves, _circles),
-    "bars": (_bars, _zigzag),
+_GLYPHS: dict[str, _Field] = {
+    "plus": _plus,
+    "cross": _cross,
+    "rings": _rings,
+    "quarters": _quarters,
+    "halves": _halves,
+    "bars": _bars,
 }
-CLASS_NAMES: tuple[str, ...] = tuple(_CLASSES)
-_FIELDS = tuple(_CLASSES.values())
+_TEXTURES_OF_PAIRS: tuple[_Field, ...] = (_stripes, _checks, _circles)
+CLASS_NAMES: tuple[str, ...] = tuple(_GLYPHS)
 
 
 def glyph(class_index: int, u: FloatArray, v: FloatArray, radius: float) -> FloatArray:
@@ -295,10 +283,14 @@ def glyph(class_index: int, u: FloatArray, v: FloatArray, radius: float) -> Floa
     Returns (h, w) in [-1, 1]: 1 for the head's first colour, -1 for its second, between them over
     one pixel at the edges.
     """
-    field = _FIELDS[class_index][0](u / np.float32(radius), v / np.float32(radius))
+    field = _GLYPHS[CLASS_NAMES[class_index]](u / np.float32(radius), v / np.float32(radius))
     return np.clip(2 * np.float32(radius) * field, -1, 1)
 
 
 def body_texture(class_index: int, u: FloatArray, v: FloatArray, period: float) -> FloatArray:
-    """Body texture of a class at u, v (h, w; pixels) with `period` in pixels, in [-1, 1]."""
-    return _FIELDS[class_index][1](u / np.float32(period), v / np.float32(period))
+    """Body texture of a class at u, v (h, w; pixels) with `period` in pixels, in [-1, 1].
+
+    The classes 0 and 1, 2 and 3, 4 and 5 are partners and share theirs.
+    """
+    texture = _TEXTURES_OF_PAIRS[class_index // 2]
+    return texture(u / np.float32(period), v / np.float32(period))

@@ -1,5 +1,7 @@
 """Random changes of training images; every function draws from the generator it is given."""
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from PIL import Image, ImageEnhance
@@ -54,7 +56,7 @@ def shift_hsv(image: np.ndarray, rng: np.random.Generator, limit: int) -> np.nda
 
 
 def random_crop(
-    arrays: list[tuple[np.ndarray, float]], size: int, rng: np.random.Generator
+    arrays: Sequence[tuple[np.ndarray, float]], size: int, rng: np.random.Generator
 ) -> list[np.ndarray]:
     """Cut the same random square out of several arrays of equal height and width.
 
@@ -75,7 +77,12 @@ def random_crop(
     return cut
 
 
-def random_normalised_crop(image: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
+def random_normalised_crop(
+    image: np.ndarray,
+    size: int,
+    rng: np.random.Generator,
+    others: Sequence[tuple[np.ndarray, float]] = (),
+) -> list[np.ndarray]:
     """Random crop of an RGB uint8 image, normalised; what lies outside is 0 after normalising.
 
     Equal to normalising the whole image and cropping it, without the pixels that are cut off.
@@ -83,13 +90,17 @@ def random_normalised_crop(image: np.ndarray, size: int, rng: np.random.Generato
     Args:
         image: (h, w, 3) uint8.
         size, rng: as :func:`random_crop`.
+        others: arrays that the same square is cut out of, as for :func:`random_crop`.
+
+    Returns:
+        The crops of the image, float32 (size, size, 3), and of the other arrays.
     """
     covered = np.ones(image.shape[:2], bool)
-    pixels, covered = random_crop([(image, 0), (covered, False)], size, rng)
+    pixels, covered, *cut = random_crop([(image, 0), (covered, False), *others], size, rng)
     normal = normalise(pixels)
     if not covered.all():
         normal[~covered] = 0
-    return normal
+    return [normal, *cut]
 
 
 def _place(length: int, size: int, rng: np.random.Generator) -> tuple[int, int, int]:

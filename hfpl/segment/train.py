@@ -9,9 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hfpl.images.augment import random_crop, shift_hsv
+from hfpl.images.augment import random_normalised_crop, shift_hsv
 from hfpl.images.manifest import Manifest, read_manifests
-from hfpl.images.normalise import normalise
 from hfpl.images.palette import IGNORE
 from hfpl.images.reading import ImageRoot
 from hfpl.networks.deeplab import DeepLab
@@ -100,7 +99,7 @@ class SegmentSamples:
         size = tuple(max(1, round(side * scale)) for side in (record.width, record.height))
         image = cv2.resize(np.ascontiguousarray(image), size, interpolation=cv2.INTER_CUBIC)
         mask = cv2.resize(np.ascontiguousarray(mask), size, interpolation=cv2.INTER_NEAREST)
-        pixels, mask = random_crop([(normalise(image), 0.0), (mask, IGNORE)], settings.crop, rng)
+        pixels, mask = random_normalised_crop(image, settings.crop, rng, [(mask, IGNORE)])
         return (
             torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1))),
             torch.from_numpy(mask),

@@ -10,7 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from hfpl.images.augment import jitter_colours, random_crop, resize_long_side, shift_hsv
+from hfpl.images.augment import (
+    jitter_colours,
+    random_crop,
+    random_normalised_crop,
+    resize_long_side,
+    shift_hsv,
+)
 from hfpl.params.training import ColourJitter
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -68,6 +74,19 @@ def test_every_place_is_drawn_equally_often(height, width, size):
     mean = 1200 / expected
     assert min(counts.values()) > mean - 4.5 * mean**0.5
     assert max(counts.values()) < mean + 4.5 * mean**0.5
+
+
+@settings(deadline=None, max_examples=40)
+@given(height=SIDES, width=SIDES, size=SIDES, seed=SEEDS)
+def test_a_normalised_crop_is_the_crop_of_the_normalised_image(height, width, size, seed):
+    image = picture(seed, height, width)
+    labels = image[..., 0] // 128
+    found = random_normalised_crop(image, size, np.random.default_rng(seed), [(labels, 255)])
+    mean, std = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+    whole = ((image / 255 - mean) / std).astype(np.float32)
+    expected = random_crop([(whole, 0), (labels, 255)], size, np.random.default_rng(seed))
+    np.testing.assert_allclose(found[0], expected[0], atol=1e-6)
+    assert np.array_equal(found[1], expected[1])
 
 
 def test_a_crop_leaves_the_image_alone_and_shares_nothing_with_it():
