@@ -1,7 +1,6 @@
 """Read images and masks below a data set's root: a folder, or a zip file of one."""
 
 import io
-import os
 import zipfile
 import zlib
 from pathlib import Path
@@ -11,30 +10,22 @@ from PIL import Image
 
 from hfpl.images.manifest import ImageRecord, MaskRecord
 from hfpl.images.palette import decode_mask
+from hfpl.storage.archive import Archive
 
 UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
 """What Pillow raises on files that are no images."""
 
 
 class ImageRoot:
-    """Files below a folder or inside a zip, by path with forward slashes.
-
-    Opened again in every process: an open zip cannot be shared between loader workers.
-    """
+    """Files below a folder or inside a zip, by path with forward slashes."""
 
     def __init__(self, root: str | Path) -> None:
         self.root = Path(root)
-        self._archive: zipfile.ZipFile | None = None
+        self._archive = Archive(self.root)
         if not self.root.exists():
             raise ValueError(f"{root}: no such folder or zip file")
         if self.root.is_file() and not zipfile.is_zipfile(self.root):
             raise ValueError(f"{root}: neither a folder nor a zip file")
-
-    def __getstate__(self) -> dict[str, Path]:
-        return {"root": self.root}
-
-    def __setstate__(self, state: dict[str, Path]) -> None:
-        self.root, self._archive = state["root"], None
 
     def names(self, folder: str) -> list[str]:
         """Names of the files directly in a folder, sorted; empty where there is none."""
@@ -79,11 +70,7 @@ class ImageRoot:
             raise ValueError(f"{self.root}/{record.file}: not a readable mask: {error}") from None
 
     def _zip(self) -> zipfile.ZipFile:
-        # A forked process shares the position in an open file with its parent.
-        if self._archive is None or self._process != os.getpid():
-            try:
-                self._archive = zipfile.ZipFile(self.root)
-            except (zipfile.BadZipFile, NotImplementedError) as error:
-                raise ValueError(f"{self.root}: not a readable zip file: {error}") from None
-            self._process = os.getpid()
-        return self._archive
+        try:
+            return self._archive.zip
+        except (zipfile.BadZipFile, NotImplementedError) as error:
+            raise ValueError(f"{self.root}: not a readable zip file: {error}") from None

@@ -6,7 +6,6 @@ date, so that equal results give equal bytes.
 """
 
 import json
-import os
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ import numpy as np
 
 from hfpl.images.palette import decode_mask, encode_mask
 from hfpl.images.reading import UNREADABLE
+from hfpl.storage.archive import Archive
 from hfpl.storage.atomic import replacing
 
 _INDEX = "index.json"
@@ -86,18 +86,14 @@ class Shard:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         try:
-            self._open()
-            self._index: dict[str, list[int] | None] = json.loads(self._archive.read(_INDEX))
+            self._archive = Archive(self.path)
+            self._index: dict[str, list[int] | None] = json.loads(self._archive.zip.read(_INDEX))
         except FileNotFoundError:
             raise ValueError(f"{path}: no such file") from None
         except (zipfile.BadZipFile, KeyError, ValueError) as error:
             raise ValueError(f"{path}: not a shard: {error}") from None
         if not isinstance(self._index, dict):
             raise ValueError(f"{path}: not a shard: {_INDEX} lists no images")
-
-    def _open(self) -> None:
-        self._archive = zipfile.ZipFile(self.path)
-        self._process = os.getpid()
 
     @property
     def ids(self) -> list[str]:
@@ -138,10 +134,8 @@ class Shard:
                 yield image_id, self._read(image_id)
 
     def _read(self, image_id: str) -> bytes:
-        if self._process != os.getpid():
-            self._open()  # a forked process shares the position in an open file with its parent
         try:
-            return self._archive.read(f"{image_id}.png")
+            return self._archive.zip.read(f"{image_id}.png")
         except (zipfile.BadZipFile, KeyError, OSError, RuntimeError) as error:
             raise ValueError(f"{self.path}: '{image_id}' cannot be read: {error}") from None
 
