@@ -31,10 +31,9 @@ from hfpl.data.shapes_textures import (
     rasterise,
     smooth_noise,
 )
+from hfpl.images.palette import IGNORE
 
 __all__ = ["CLASS_NAMES", "Scene", "class_boxes", "draw_scene"]
-
-VOID = 255
 
 # Lengths in pixels and areas in pixels hold for this size; see `_Settings`.
 _NOMINAL_SIZE = 96
@@ -161,7 +160,7 @@ def class_boxes(mask: NDArray[np.integer]) -> list[tuple[int, int, int, int, int
         raise ValueError(f"mask must have 2 dimensions, has {mask.ndim}")
     boxes = []
     for value in np.unique(mask).tolist():
-        if value in (0, VOID):
+        if value in (0, IGNORE):
             continue
         inside = mask == value
         columns = np.flatnonzero(inside.any(0))
