@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 
 from hfpl.data import voc
-from hfpl.data.shapes import CLASS_NAMES, class_boxes, draw_scene
+from hfpl.data.shapes import CLASS_NAMES, Scene, class_boxes, draw_scene
 from hfpl.images.palette import encode_mask
 from hfpl.params.dataset import ShapesDataset
 from hfpl.progress import track
@@ -44,10 +44,9 @@ def write_shapes(path: str | Path, settings: ShapesDataset) -> None:
                     advance()
 
 
-def _write_picture(
-    archive: zipfile.ZipFile, name: str, number: int, settings: ShapesDataset
-) -> None:
-    scene = draw_scene(
+def draw_picture(settings: ShapesDataset, number: int) -> Scene:
+    """Picture ``train_<number>`` of a data set; val's follow from 1,000,000 on."""
+    return draw_scene(
         settings.seed,
         number,
         size=settings.size,
@@ -57,6 +56,12 @@ def _write_picture(
         texture_amplitude=settings.texture_amplitude,
         head_fraction=settings.head_fraction,
     )
+
+
+def _write_picture(
+    archive: zipfile.ZipFile, name: str, number: int, settings: ShapesDataset
+) -> None:
+    scene = draw_picture(settings, number)
     _, jpeg = cv2.imencode(".jpg", scene.image[..., ::-1], _JPEG)
     objects = [(CLASS_NAMES[k], *box) for k, *box in class_boxes(scene.mask)]
     xml = voc.annotation_xml(name, scene.mask.shape, objects)

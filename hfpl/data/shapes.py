@@ -65,11 +65,13 @@ class Scene:
 
     image: (n, n, 3) uint8 RGB.
     mask: (n, n) uint8, 0 for the background and k + 1 for class k.
+    heads: as mask, but 0 outside of the objects' heads.
     classes: sorted indices, from 0, of the classes in the mask.
     """
 
     image: NDArray[np.uint8]
     mask: NDArray[np.uint8]
+    heads: NDArray[np.uint8]
     classes: tuple[int, ...]
 
 
@@ -144,7 +146,8 @@ def draw_scene(
             _draw_object(rng, settings, image, owners, body, number, class_index)
     image += np.float32(_PIXEL_NOISE) * rng.uniform(-1, 1, image.shape).astype(np.float32)
     mask, present = _class_mask(owners.bodies, objects)
-    return Scene(_to_bytes(image), mask, present)
+    heads = np.where(owners.heads > 0, mask, 0).astype(np.uint8)
+    return Scene(_to_bytes(image), mask, heads, present)
 
 
 def class_boxes(mask: NDArray[np.integer]) -> list[tuple[int, int, int, int, int]]:

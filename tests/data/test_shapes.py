@@ -192,6 +192,16 @@ def test_body_texture_is_weak_and_head_is_strong():
     assert 0.14 < np.mean(heads) < 0.22
 
 
+def test_heads_are_the_smaller_part_of_their_objects():
+    shares = []
+    for scene in scenes(single=True):
+        head, body = scene.heads > 0, scene.mask > 0
+        assert np.array_equal(scene.heads[head], scene.mask[head])
+        shares.append(head.sum() / body.sum())
+    assert np.mean(np.array(shares) > 0) > 0.95
+    assert 0.08 < np.mean(shares) < 0.25
+
+
 def test_glyphs_tell_the_classes_apart_and_bodies_only_their_pairs():
     v, u = np.mgrid[-20:21, -20:21].astype(np.float32)
     disc = np.hypot(u, v) < 14
