@@ -44,10 +44,10 @@ _OBJECT_COUNT_SHARES = (0.03, 0.42, 0.37, 0.18)
 _SHRINK_OF_COUNT = (1.0, 1.0, 0.85, 0.7)
 _PARTNER_SHARE = 0.45
 
-_OBJECT_CONTRAST = 0.2
+_OBJECT_CONTRAST = 0.22
 # Leaves room on both sides of the body's colour for the head's two colours.
 _OBJECT_CHANNELS = (0.24, 0.76)
-_HEAD_CONTRAST = (0.16, 0.26)
+_HEAD_CONTRAST = (0.2, 0.3)
 _TEXTURE_PERIOD = (5.0, 7.5)
 _SHADE_AMPLITUDE = 0.05
 _MAX_TILT = 0.3

@@ -17,7 +17,9 @@ class ShapesDataset(Section):
     classes: int = Field(ge=2, le=6, description="number of foreground classes")
     min_extent: Fraction = Field(description="smallest object, as a share of the image's side")
     max_extent: Positive = Field(description="largest object, as a share of the image's side")
-    texture_amplitude: Fraction = Field(description="strength of the class texture on the body")
+    texture_amplitude: Fraction = Field(
+        description="strength of the body's texture, which a class shares with its partner"
+    )
     head_fraction: Fraction = Field(description="glyph radius, as a share of the body's radius")
     seed: Seed = Field(description="seed of the pictures")
 

@@ -29,7 +29,9 @@ class Pretrain(Section):
     classes: int = Field(ge=2, le=6, description="number of classes")
     min_extent: Fraction = Field(description="smallest object, as a share of the picture's side")
     max_extent: Positive = Field(description="largest object, as a share of the picture's side")
-    texture_amplitude: Fraction = Field(description="strength of the class texture on the body")
+    texture_amplitude: Fraction = Field(
+        description="strength of the body's texture, which a class shares with its partner"
+    )
     head_fraction: Fraction = Field(description="glyph radius, as a share of the body's radius")
     epochs: int = Field(ge=1)
     batch: int = Field(ge=1)

@@ -123,13 +123,18 @@ def edge_contrast(image: np.ndarray, edge: np.ndarray) -> float:
     return float(np.abs(left - right).mean())
 
 
-def test_contours_and_background_have_colour_edges():
-    contours = []
+@cache
+def contour_contrasts() -> list[float]:
+    found = []
     for scene in scenes(single=True):
         inside = scene.mask > 0
         edge = inside[:, 1:] != inside[:, :-1]
-        contours.append(edge_contrast(scene.image.astype(float) / 255, edge))
-    assert np.quantile(contours, 0.05) > 0.18
+        found.append(edge_contrast(scene.image.astype(float) / 255, edge))
+    return found
+
+
+def test_contours_and_background_have_colour_edges():
+    assert np.quantile(contour_contrasts(), 0.05) > 0.2
     background = []
     for scene in scenes():
         image = scene.image.astype(float) / 255
@@ -161,7 +166,7 @@ def test_colour_does_not_tell_the_class():
 
 
 def test_body_texture_is_weak_and_head_is_strong():
-    """The head's contrast beats the texture's, and stays below the contour's."""
+    """The head's contrast beats the texture's, and stays below the mean contour's."""
     flat, drawn = (
         [
             draw_scene(
@@ -189,7 +194,7 @@ def test_body_texture_is_weak_and_head_is_strong():
         )
         change = np.abs(small.image.astype(float) / 255 - flat[i]).mean(2)
         heads.append(np.median(change[change > 0.05]))
-    assert 0.14 < np.mean(heads) < 0.22
+    assert 2 * np.mean(texture) < np.mean(heads) < np.mean(contour_contrasts())
 
 
 def test_heads_are_the_smaller_part_of_their_objects():
