@@ -259,6 +259,15 @@ def test_max_norm_gradient_includes_minimum_and_maximum():
     assert (along.abs() < 1e-3).all()
 
 
+def test_max_norm_rounds_as_the_published_order_does():
+    """Else near ties of classes at a position, where each has its maximum, go another way."""
+    scores = torch.randn(4, 20, 9, 9, generator=torch.Generator().manual_seed(0)) + 3
+    positive = scores.numpy().clip(0)
+    low, high = (m((2, 3), keepdims=True) for m in (positive.min, positive.max))
+    expected = (positive - low - np.float32(1e-5)).clip(0) / (high - low + np.float32(1e-5))
+    np.testing.assert_array_equal(max_norm(scores).numpy(), expected)
+
+
 def test_max_norm_of_a_constant_map_is_zero():
     assert (max_norm(torch.full((1, 2, 3, 3), 4.0)) == 0).all()
 
