@@ -1,5 +1,6 @@
 # make demo    train and evaluate on the embedded data set (about ten minutes on two cores)
 # make test    the fast tests
+# make parity  compare every step with arrays of the published implementation
 # make help    everything else
 
 PYTHON ?= python3
@@ -7,14 +8,16 @@ CORES ?= all
 BIN := .venv/bin
 ENVIRONMENT := .venv/.installed
 REPORT := results/report.html
+REFERENCE ?= tests/reference
 
-.PHONY: demo test slow lint micro format help
+.PHONY: demo test slow lint parity micro format help
 
 help:
 	@echo "make demo    run snakemake on params.yaml, print the scores, build $(REPORT)"
 	@echo "make test    fast tests"
 	@echo "make slow    slow tests: whole runs, fresh environments"
 	@echo "make lint    ruff, snakefmt and snakemake --lint"
+	@echo "make parity  compare every step with arrays in REFERENCE=$(REFERENCE)"
 	@echo "make micro   the demo's pipeline end to end on a micro configuration"
 	@echo "make format  format the code"
 
@@ -36,6 +39,9 @@ lint: $(ENVIRONMENT)
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check workflow
 	$(BIN)/snakemake --lint
+
+parity: $(ENVIRONMENT)
+	@$(BIN)/python -m scripts.parity --reference "$(REFERENCE)"
 
 micro: $(ENVIRONMENT)
 	$(BIN)/hfpl params micro --out results/micro/params.yaml

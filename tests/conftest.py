@@ -3,7 +3,6 @@
 import os
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -13,17 +12,6 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 def repository() -> Path:
     """Root of the checkout."""
     return REPOSITORY
-
-
-@pytest.fixture(scope="session")
-def reference():
-    """From a file name to the arrays of ``tests/reference``."""
-
-    def load(name: str) -> dict[str, np.ndarray]:
-        with np.load(REPOSITORY / "tests" / "reference" / name, allow_pickle=False) as file:
-            return dict(file)
-
-    return load
 
 
 @pytest.fixture(scope="session")

@@ -136,8 +136,7 @@ def random_walk(
         log_steps: base-2 logarithm of the number of steps, 0 or more.
 
     Returns:
-        (m + 1, h, w) float32, background first. Without any class these are ones (1, h, w), and
-        nothing walks.
+        (m + 1, h, w) float32, background first.
 
     Raises:
         ValueError: maps or matrix of the wrong shape, maps not finite or above 1, a power that is
@@ -153,9 +152,7 @@ def random_walk(
     count = grid[0] * grid[1]
     if transition.shape != (count, count):
         raise ValueError(f"transition must be ({count}, {count}), got {transition.shape}")
-    if len(cams) == 0:
-        return np.ones((1, *grid), np.float32)
-    if not (np.isfinite(cams).all() and cams.max() <= 1):
+    if not (np.isfinite(cams).all() and cams.max(initial=0) <= 1):
         raise ValueError("cams must be finite and at most 1")
 
     scores = np.zeros((len(cams) + 1, full_height, full_width), np.float32)

@@ -1,7 +1,5 @@
 """Affinity labels from CRF scores and the labels of pairs."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -9,14 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hfpl.affinity.labels import affinity_label, mean_pool, pair_labels
-
-REFERENCE = Path(__file__).parents[1] / "reference"
-
-
-@pytest.fixture(scope="module")
-def data():
-    with np.load(REFERENCE / "affinity_labels.npz", allow_pickle=False) as file:
-        return dict(file)
 
 
 def plain_label(low, high, stride):
@@ -58,21 +48,6 @@ def plain_pairs(label, radius):
         kinds.append(row)
     kinds = np.array(kinds)
     return kinds == "bg", kinds == "fg", kinds == "neg"
-
-
-def test_reference(data):
-    low, high = np.split(np.moveaxis(data["scores_crop"], -1, 0), 2)
-    pooled = np.concatenate([mean_pool(low, 8), mean_pool(high, 8)])
-    expected = np.moveaxis(data["pooled"], -1, 0)
-    assert np.abs(pooled - expected).max() <= 1e-4 * expected.max()
-    label = affinity_label(low, high, 8)
-    assert label.dtype == np.uint8
-    np.testing.assert_array_equal(label, data["label"])
-    for name, mask in zip(
-        ("bg_pos", "fg_pos", "neg"), pair_labels(torch.from_numpy(label), 5), strict=True
-    ):
-        assert mask.dtype == torch.bool
-        np.testing.assert_array_equal(mask.numpy(), data[name], err_msg=name)
 
 
 @settings(deadline=None, max_examples=40)

@@ -1,7 +1,6 @@
-"""Feature similarity loss against reference arrays and against the sum over all pairs."""
+"""Feature similarity loss against the sum over all pairs."""
 
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,7 +18,6 @@ from hfpl.losses import (
     max_norm,
 )
 
-REFERENCE = Path(__file__).parents[1] / "reference"
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
@@ -66,34 +64,6 @@ def assert_same(image, activations, mu, sigma, tolerance=2e-6):
     scale, gradient_scale = value_and_gradient(pairwise_loss, image, activations, 300.0, sigma)
     assert abs(value - expected) <= tolerance * abs(scale)
     assert (gradient - expected_gradient).abs().max() <= tolerance * gradient_scale.abs().max()
-
-
-@pytest.mark.parametrize("case", range(5))
-def test_reference_arrays(case):
-    with np.load(REFERENCE / "feature_similarity.npz", allow_pickle=False) as arrays:
-        image, activations, gradient = (
-            torch.from_numpy(arrays[f"{name}{case}"]) for name in ("x", "y", "grad_y")
-        )
-        mu, sigma, loss = (float(arrays[f"{name}{case}"]) for name in ("mu", "sigma", "loss"))
-    sigma = None if math.isnan(sigma) else sigma
-    value, ours = value_and_gradient(fast_loss, image, activations, mu, sigma)
-    assert value == pytest.approx(loss, rel=1e-5)
-    assert (ours - gradient).abs().max() <= 1e-5 * gradient.abs().max()
-
-
-def test_reference_of_the_whole_chain_from_image_and_logits():
-    with np.load(REFERENCE / "feature_similarity_seam.npz", allow_pickle=False) as arrays:
-        image, labels, logits, gradient = (
-            torch.from_numpy(arrays[name])
-            for name in ("image", "labels", "logits1", "grad_logits1")
-        )
-        loss = float(arrays["loss_fsl"])
-    logits.requires_grad_()
-    colours = feature_image(image, logits.shape[2:], MEAN, STD)
-    value = FeatureSimilarityLoss()(colours, class_activations(logits[:, 1:], labels))
-    value.backward()
-    assert value.item() == pytest.approx(loss, rel=1e-5)
-    assert (logits.grad - gradient).abs().max() <= 1e-5 * gradient.abs().max()
 
 
 @settings(deadline=None, max_examples=25)
@@ -287,6 +257,15 @@ def test_max_norm_gradient_includes_minimum_and_maximum():
     max_norm(scores).sum().backward()
     along = (scores.grad * scores.detach()).sum((2, 3))
     assert (along.abs() < 1e-3).all()
+
+
+def test_max_norm_rounds_as_the_published_order_does():
+    """Else near ties of classes at a position, where each has its maximum, go another way."""
+    scores = torch.randn(4, 20, 9, 9, generator=torch.Generator().manual_seed(0)) + 3
+    positive = scores.numpy().clip(0)
+    low, high = (m((2, 3), keepdims=True) for m in (positive.min, positive.max))
+    expected = (positive - low - np.float32(1e-5)).clip(0) / (high - low + np.float32(1e-5))
+    np.testing.assert_array_equal(max_norm(scores).numpy(), expected)
 
 
 def test_max_norm_of_a_constant_map_is_zero():

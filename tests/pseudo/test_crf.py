@@ -1,7 +1,6 @@
 """Dense CRF and the scores of the two background powers."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pydensecrf.densecrf as dcrf
@@ -11,15 +10,8 @@ from hypothesis import strategies as st
 
 from hfpl.pseudo.crf import CrfSettings, dense_crf, pseudo_label_scores
 
-REFERENCE = Path(__file__).parents[1] / "reference"
 PSEUDO = CrfSettings(10, 3, 3, 80, 13, 10)
 TEST = CrfSettings(1, 3, 3, 32, 13, 10)
-
-
-@pytest.fixture(scope="module")
-def data():
-    with np.load(REFERENCE / "dense_crf.npz", allow_pickle=False) as file:
-        return dict(file)
 
 
 def example(seed=0, classes=2, height=13, width=17):
@@ -28,26 +20,8 @@ def example(seed=0, classes=2, height=13, width=17):
     return image, generator.random((classes, height, width), dtype=np.float32)
 
 
-def close(result, expected):
-    return np.abs(result - expected).max() <= 1e-4 * np.abs(expected).max()
-
-
-def test_both_powers_match_the_reference(data):
-    low, high = pseudo_label_scores(data["image"], data["cams"], [1, 24], PSEUDO)
-    assert low.dtype == np.float32
-    assert low.shape == data["crf_alpha_1"].shape
-    assert close(low, data["crf_alpha_1"])
-    assert close(high, data["crf_alpha_24"])
-
-
-def test_test_time_crf_matches_the_reference(data):
-    result = dense_crf(data["image"], data["final_prob_in"], TEST)
-    assert result.dtype == np.float32
-    assert close(result, data["final_crf"])
-
-
-def test_shared_lattice_gives_the_bits_of_separate_models(data):
-    image, cams = data["image"], data["cams"]
+def test_shared_lattice_gives_the_bits_of_separate_models():
+    image, cams = example()
     shared = pseudo_label_scores(image, cams, [24, 1, 24], PSEUDO)
     for alpha, scores in zip([24, 1, 24], shared, strict=True):
         model = dcrf.DenseCRF2D(image.shape[1], image.shape[0], 3)

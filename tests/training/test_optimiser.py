@@ -69,17 +69,6 @@ def test_groups_without_parameters_are_left_out():
     assert [group["weight_decay"] for group in optimiser.param_groups] == [5e-4, 5e-4]
 
 
-def test_the_published_schedules_are_met(reference):
-    arrays = reference("schedules.npz")
-    for step, rate in zip(arrays["segmentation_iteration"], arrays["segmentation_lr"], strict=True):
-        assert abs(1e-3 * poly_factor(int(step), 20_000 + 1, 0.9) - rate) < 1e-9
-    last = int(arrays["cam_max_step"])
-    for step, rate in zip(arrays["cam_step"], arrays["cam_lr"], strict=True):
-        assert abs(0.01 * poly_factor(int(step), last, 0.9) - rate) < 1e-9
-    assert len(arrays["cam_lr"]) > 1
-    assert last == 10_576
-
-
 @settings(deadline=None)
 @given(steps=st.integers(1, 1000), power=st.floats(0.1, 3))
 def test_the_decay_falls_from_one_and_stays_positive(steps, power):

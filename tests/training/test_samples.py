@@ -118,3 +118,7 @@ def test_no_worker_is_left_behind():
     assert len(set(multiprocessing.active_children()) - others) == 1
     found.close()
     assert set(multiprocessing.active_children()) <= others
+
+
+def test_the_published_number_of_steps():
+    assert 8 * steps_per_epoch(10_582, 8) == 10_576

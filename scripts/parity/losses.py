@@ -1,0 +1,96 @@
+"""Losses and their gradients: FSL, SEAM's terms, AffinityNet's."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import nn
+
+from hfpl.affinity.labels import pair_labels
+from hfpl.affinity.loss import affinity_loss
+from hfpl.losses import feature_similarity_loss
+from hfpl.methods.addon import Fsl, attach, total_loss
+from hfpl.methods.seam import SeamNetwork, SeamOutput
+from scripts.parity.arrays import Arrays
+from scripts.parity.comparison import Comparison, close
+from scripts.parity.settings import published
+
+TERMS = {
+    "cls_1": "loss_cls_gap1",
+    "cls_2": "loss_cls_gap2",
+    "rvmin_1": "loss_rvmin1",
+    "rvmin_2": "loss_rvmin2",
+    "er": "loss_er",
+    "ecr": "loss_ecr",
+    "fsl": "loss_fsl",
+}
+"""Our names of SEAM's terms, and the reference's."""
+
+
+def feature_similarity(arrays: Arrays) -> Iterator[Comparison]:
+    """FSL of given images and activations, and its gradient."""
+    for case in range(int(arrays["n_cases"])):
+        activations = torch.from_numpy(arrays[f"y{case}"]).requires_grad_()
+        sigma = float(arrays[f"sigma{case}"])
+        loss = feature_similarity_loss(
+            torch.from_numpy(arrays[f"x{case}"]),
+            activations,
+            mu=float(arrays[f"mu{case}"]),
+            sigma=None if np.isnan(sigma) else sigma,
+        )
+        loss.backward()
+        yield close(f"case {case}: loss", loss.item(), arrays[f"loss{case}"])
+        yield close(f"case {case}: gradient", activations.grad, arrays[f"grad_y{case}"])
+
+
+def published_fsl() -> Fsl:
+    """FSL as the paper weighs it."""
+    fsl = published().cam.fsl
+    return Fsl(fsl.weight, fsl.mu, fsl.sigma)
+
+
+class _NoBackbone(nn.Module):
+    """Stands where the features come from; this comparison begins behind them."""
+
+    channels, stride, trains_batchnorm = (1, 1, 1), 8, False
+
+
+class _GivenMaps(SeamNetwork):
+    """SEAM whose views' maps are given, in the order in which it asks for them."""
+
+    def __init__(self, outputs: list[SeamOutput]) -> None:
+        scale = published().cam.methods["seam"]["view_scale"]
+        super().__init__(_NoBackbone(), outputs[0].cam.shape[1] - 1, scale, (1, 1), 0.5)
+        self.outputs = iter(outputs)
+
+    def forward(self, images: torch.Tensor) -> SeamOutput:
+        return next(self.outputs)
+
+
+def seam_losses(arrays: Arrays) -> Iterator[Comparison]:
+    """Every term of SEAM's loss but ISL, their total, and its gradient to every map."""
+    names = ("cam1", "cam_rv1", "cam2", "cam_rv2", "logits1")
+    maps = {name: torch.from_numpy(arrays[name]).requires_grad_() for name in names}
+    labels = torch.from_numpy(arrays["labels"])
+    one = SeamOutput(maps["cam1"], maps["cam_rv1"], maps["logits1"])
+    # View 2's logits reach ISL's multinomial form alone.
+    two = SeamOutput(maps["cam2"], maps["cam_rv2"], torch.zeros_like(maps["logits1"]))
+    loss = _GivenMaps([one, two]).losses(torch.from_numpy(arrays["image"]), labels)
+    terms = attach(loss, labels, None, published_fsl())
+    for term, key in TERMS.items():
+        yield close(f"loss {term}", terms[term].value.item(), arrays[key])
+    total = total_loss(terms)
+    yield close("total without ISL", total.item(), arrays["loss_total_without_isl"])
+    total.backward()
+    for name in names:
+        yield close(f"gradient to {name}", maps[name].grad, arrays[f"grad_{name}"])
+
+
+def affinity(arrays: Arrays) -> Iterator[Comparison]:
+    """AffinityNet's loss of given affinities and label maps, and its gradient."""
+    affinities = torch.from_numpy(arrays["affinity"]).requires_grad_()
+    masks = pair_labels(torch.from_numpy(arrays["label"]), published().affinity.radius)
+    loss = affinity_loss(affinities, *masks)
+    loss.backward()
+    yield close("loss", loss.item(), arrays["loss"])
+    yield close("gradient", affinities.grad, arrays["grad"])
