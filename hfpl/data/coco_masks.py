@@ -131,12 +131,12 @@ def _polygon(numbers: Iterable[float]) -> np.ndarray:
 
 def _decode(region: Mapping[str, Any], shape: tuple[int, int]) -> np.ndarray:
     """Boolean (h, w)."""
-    counts, size = region.get("counts"), list(shape)
-    if region.get("size") != size:
-        raise ValueError(f"a region of size {region.get('size')} in an image of {size}")
-    if isinstance(counts, list):
-        whole = all(isinstance(n, int) and n >= 0 for n in counts)
-        if not whole or sum(counts) != shape[0] * shape[1]:
-            raise ValueError(f"the runs of a region do not add up to {shape[0] * shape[1]} pixels")
-        region = rle.frPyObjects(dict(region), *shape)
-    return rle.decode(region).astype(bool)
+    counts, pixels = region.get("counts"), shape[0] * shape[1]
+    if region.get("size") != list(shape):
+        raise ValueError(f"a region of size {region.get('size')} in an image of {list(shape)}")
+    # Compressed runs, which the published files have none of, are not checked by pycocotools.
+    if not isinstance(counts, list) or not all(isinstance(n, int) and n >= 0 for n in counts):
+        raise ValueError("the runs of a region are not a list of whole numbers")
+    if sum(counts) != pixels:
+        raise ValueError(f"the runs of a region add up to {sum(counts)} pixels, not {pixels}")
+    return rle.decode(rle.frPyObjects(dict(region), *shape)).astype(bool)

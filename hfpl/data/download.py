@@ -225,7 +225,7 @@ def _open(url: str, part: _Part) -> Any:
             # All of the file is there already, or more than that.
             part.restart()
             raise _Unfinished("the partial file does not fit the server's; begins anew") from None
-        text = f"HTTP {error.code} {error.reason}"
+        text = " ".join(f"HTTP {error.code} {error.reason}".split())
         raise (_Unfinished if error.code in _PASSING else _Useless)(text) from None
     except urllib.error.URLError as error:
         if url.startswith("file:"):

@@ -50,7 +50,8 @@ def _data_download(params: Params, variant: str) -> list[str]:
 
 
 def _data_convert(params: Params, variant: str) -> list[str]:
-    return [f"datasets.{params.dataset}.format"]
+    dataset = params.datasets[params.dataset]
+    return [f"datasets.{params.dataset}.format"] if sources_of(dataset) else []
 
 
 def _data(params: Params, variant: str) -> list[str]:
