@@ -69,7 +69,8 @@ def print_scores(params: Params, common: Path) -> None:
     """mIoU and contour F on val of the steps without training, from exact and rounded CAMs."""
     data, run = common / "data", common / params.variant
     dataset = params.datasets[params.dataset]
-    root = ImageRoot(data / "shapes.zip" if dataset.format == "shapes" else dataset.root)
+    zipped = data / f"{dataset.format}.zip"
+    root = ImageRoot(zipped if zipped.exists() else dataset.root)
     manifests = sorted(p for p in data.glob("val-*.json") if ".masks." not in p.name)
     manifest, truths = read_manifests(manifests), read_masks(data.glob("val-*.masks.json"))
     runtime = set_up("auto")

@@ -11,7 +11,7 @@ from hfpl.progress import Interrupted
 
 COMMANDS = {
     "params": ("hfpl.params.command", "write params.yaml from a preset, or check one"),
-    "data": ("hfpl.data.command", "stage data: generate or index a data set"),
+    "data": ("hfpl.data.command", "stage data: generate, download, convert or index a data set"),
     "pretrain": ("hfpl.pretrain.command", "stage pretrain: backbone weights from scratch"),
     "cam": ("hfpl.cam.command", "stage cam: train the CAM network, infer CAMs"),
     "pseudo": ("hfpl.pseudo.command", "stage pseudo: refine CAMs by a dense CRF"),

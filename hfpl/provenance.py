@@ -14,6 +14,8 @@ from hfpl.params.root import Params
 
 _ENTRY = {
     "data_generate": "hfpl.data.generate",
+    "data_download": "hfpl.data.download",
+    "data_convert": "hfpl.data.members",
     "data": "hfpl.data.index",
     "pretrain": "hfpl.pretrain.train",
     "cam_train": "hfpl.cam.train",
@@ -33,6 +35,8 @@ _ENTRY = {
 _USES_METHOD = ("cam_train", "cam_infer")
 _NO_BACKBONE = (
     "data_generate",
+    "data_download",
+    "data_convert",
     "data",
     "pseudo",
     "evaluate_cam",
@@ -50,6 +54,8 @@ def job_key(params: Params, job: str, variant: str | None = None) -> dict[str, A
     Handed to Snakemake as one dict: it compares a rule's params as an unordered set of values.
     """
     modules = [_ENTRY[job]]
+    if job == "data_convert":
+        modules.append(f"hfpl.data.{params.datasets[params.dataset].format}")
     if job not in _NO_BACKBONE:
         modules.append(f"hfpl.networks.backbones.{params.network.backbone}")
     if job in _USES_METHOD:

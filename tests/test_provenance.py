@@ -215,8 +215,24 @@ def test_methods_and_backbones_count_only_for_the_jobs_that_load_them(
     backbone, _ = codes_in(tmp_path, params_file)
     without = {job for job in start if method[job] == backbone[job]}
     assert without == {
-        "data_generate", "data", "pseudo", "evaluate_cam", "evaluate_masks", "evaluate", "report",
+        "data_generate", "data_download", "data_convert", "data", "pseudo", "evaluate_cam",
+        "evaluate_masks", "evaluate", "report",
     }  # fmt: skip
+
+
+def test_a_data_set_s_conversion_counts_for_itself_alone(tmp_path, repository):
+    copied = tmp_path / "hfpl"
+    unwanted = shutil.ignore_patterns("__pycache__", ".*")
+    shutil.copytree(repository / "hfpl", copied, ignore=unwanted)
+    paths = [tmp_path / f"{preset}.yaml" for preset in ("voc2012", "coco2014")]
+    for path in paths:
+        path.write_text(preset_text(path.stem), encoding="utf-8")
+    start = [codes_in(tmp_path, path)[0] for path in paths]
+    with (copied / "data" / "coco_masks.py").open("a") as file:
+        file.write("\nADDED = 1\n")
+    voc, coco = (codes_in(tmp_path, path)[0] for path in paths)
+    assert voc == start[0]
+    assert {job for job in coco if coco[job] != start[1][job]} == {"data_convert"}
 
 
 def test_planning_a_run_loads_no_torch(planned):

@@ -1,9 +1,14 @@
-"""``hfpl data``: generate or index a data set."""
+"""``hfpl data``: generate, download, convert or index a data set."""
 
 import argparse
+from importlib import import_module
+from pathlib import Path
 
 from hfpl.images.manifest import SPLITS
 from hfpl.options import add_file, add_images, add_params, read_params
+from hfpl.params import Params
+from hfpl.params.downloads import Source, sources_of
+from hfpl.params.suggest import suggest
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -14,6 +19,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_params(generate, "data_generate")
     add_file(generate, "archive", "zip file to write, in VOC's layout")
     generate.set_defaults(run=_generate)
+
+    sources = actions.add_parser("sources", help="show what is downloaded: addresses and sizes")
+    add_params(sources, "data_download")
+    _add_downloads(sources)
+    sources.set_defaults(run=_sources)
+
+    download = actions.add_parser(
+        "download", help="download an archive; one that is already there is checked and taken"
+    )
+    add_params(download, "data_download")
+    _add_downloads(download)
+    download.add_argument(
+        "--source", required=True, metavar="NAME", help="as 'hfpl data sources' shows them"
+    )
+    add_file(download, "record", "size and checksum of what is there, to write (JSON)")
+    download.set_defaults(run=_download)
+
+    convert = actions.add_parser("convert", help="make one zip in VOC's layout of the archives")
+    add_params(convert, "data_convert")
+    _add_downloads(convert)
+    add_file(convert, "archive", "zip file to write, in VOC's layout")
+    convert.set_defaults(run=_convert)
 
     index = actions.add_parser("index", help="write the manifests of a VOC-layout data set")
     add_params(index, "data")
@@ -37,14 +64,69 @@ def _generate(args: argparse.Namespace) -> str:
     return f"{settings.train} + {settings.val} pictures drawn"
 
 
+def _add_downloads(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--downloads",
+        type=Path,
+        default=Path("downloads"),
+        metavar="FOLDER",
+        help="folder of the downloaded archives, local copies included (default: downloads)",
+    )
+
+
+def _downloaded(params: Params) -> dict[str, Source]:
+    """Sources of the data set; ValueError where it has none."""
+    sources = sources_of(params.datasets[params.dataset])
+    if not sources:
+        raise ValueError(f"dataset '{params.dataset}' is not one that is downloaded")
+    return sources
+
+
+def _sources(args: argparse.Namespace) -> str:
+    from hfpl.data.download import human
+
+    sources = _downloaded(read_params(args))
+    for name, source in sources.items():
+        path = args.downloads / source.file
+        state = "there" if path.exists() else "not there yet"
+        print(f"{name}: {path}, about {human(source.size)}, {state}")
+        print(f"  md5 {source.md5 or 'not published'}")
+        for url in source.urls:
+            print(f"  {url}")
+    return f"about {human(sum(s.size for s in sources.values()))} in all"
+
+
+def _download(args: argparse.Namespace) -> str:
+    from hfpl.data.download import fetch, human
+    from hfpl.storage.atomic import write_json
+
+    sources = _downloaded(read_params(args))
+    if args.source not in sources:
+        raise ValueError(f"--source {args.source}: unknown{suggest(args.source, sources)}")
+    path = args.downloads / sources[args.source].file
+    found = fetch(sources[args.source], path)
+    write_json(args.record, {"source": args.source, "size": found.size, "md5": found.md5})
+    return f"{path}: {human(found.size)}, md5 {found.md5}"
+
+
+def _convert(args: argparse.Namespace) -> str:
+    params = read_params(args)
+    archives = {n: args.downloads / s.file for n, s in _downloaded(params).items()}
+    module = import_module(f"hfpl.data.{params.datasets[params.dataset].format}")
+    counts = module.convert(archives, args.archive)
+    return ", ".join(f"{count} images in {name}" for name, count in counts.items())
+
+
 def _index(args: argparse.Namespace) -> str:
+    from hfpl.data import voc
     from hfpl.data.generate import SHAPES_LISTS
     from hfpl.data.index import write_index
     from hfpl.images.reading import ImageRoot
 
     params = read_params(args)
     settings = params.datasets[params.dataset]
-    lists = SHAPES_LISTS if settings.format == "shapes" else settings.lists.model_dump()
+    made = {"shapes": SHAPES_LISTS, **voc.PUBLISHED_LISTS}
+    lists = made.get(settings.format) or settings.lists.model_dump()
     manifests = {"train": args.train_manifests, "val": args.val_manifests}
     masks = {"train": args.train_masks, "val": args.val_masks}
     counts = write_index(params.dataset, ImageRoot(args.images), lists, manifests, masks)

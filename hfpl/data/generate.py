@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 
 from hfpl.data import voc
-from hfpl.data.shapes import CLASS_NAMES, Scene, class_boxes, draw_scene
+from hfpl.data.shapes import CLASS_NAMES, Scene, draw_scene
 from hfpl.images.palette import encode_mask
 from hfpl.params.dataset import ShapesDataset
 from hfpl.progress import track
@@ -34,9 +34,9 @@ def write_shapes(path: str | Path, settings: ShapesDataset) -> None:
     }
     ids = {split: [f"{split}_{i - part[0]:06d}" for i in part] for split, part in numbers.items()}
     with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-        _write(archive, voc.CLASS_FILE, "\n".join(CLASS_NAMES[: settings.classes]) + "\n")
+        voc.add_file(archive, voc.CLASS_FILE, "\n".join(CLASS_NAMES[: settings.classes]) + "\n")
         for split, names in ids.items():
-            _write(archive, f"{voc.LISTS}/{split}.txt", "\n".join(names) + "\n")
+            voc.add_file(archive, f"{voc.LISTS}/{split}.txt", "\n".join(names) + "\n")
         with track("data", sum(map(len, ids.values())), "pictures") as advance:
             for split, part in numbers.items():
                 for number, name in zip(part, ids[split], strict=True):
@@ -63,12 +63,8 @@ def _write_picture(
 ) -> None:
     scene = draw_picture(settings, number)
     _, jpeg = cv2.imencode(".jpg", scene.image[..., ::-1], _JPEG)
-    objects = [(CLASS_NAMES[k], *box) for k, *box in class_boxes(scene.mask)]
+    objects = [(CLASS_NAMES[k], *box) for k, *box in voc.class_boxes(scene.mask)]
     xml = voc.annotation_xml(name, scene.mask.shape, objects)
-    _write(archive, f"{voc.IMAGES}/{name}.jpg", jpeg.tobytes())
-    _write(archive, f"{voc.MASKS}/{name}.png", encode_mask(scene.mask))
-    _write(archive, f"{voc.ANNOTATIONS}/{name}.xml", xml)
-
-
-def _write(archive: zipfile.ZipFile, name: str, content: bytes | str) -> None:
-    archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), content)
+    voc.add_file(archive, f"{voc.IMAGES}/{name}.jpg", jpeg.tobytes())
+    voc.add_file(archive, f"{voc.MASKS}/{name}.png", encode_mask(scene.mask))
+    voc.add_file(archive, f"{voc.ANNOTATIONS}/{name}.xml", xml)

@@ -31,9 +31,8 @@ from hfpl.data.shapes_textures import (
     rasterise,
     smooth_noise,
 )
-from hfpl.images.palette import IGNORE
 
-__all__ = ["CLASS_NAMES", "Scene", "class_boxes", "draw_scene"]
+__all__ = ["CLASS_NAMES", "Scene", "draw_scene"]
 
 # Lengths in pixels and areas in pixels hold for this size; see `_Settings`.
 _NOMINAL_SIZE = 96
@@ -148,29 +147,6 @@ def draw_scene(
     mask, present = _class_mask(owners.bodies, objects)
     heads = np.where(owners.heads > 0, mask, 0).astype(np.uint8)
     return Scene(_to_bytes(image), mask, heads, present)
-
-
-def class_boxes(mask: NDArray[np.integer]) -> list[tuple[int, int, int, int, int]]:
-    """Bounding box of each class in a mask (h, w) of 0 background, k + 1 class k, 255 void.
-
-    Returns (class index from 0, xmin, ymin, xmax, ymax) per class, sorted by class; the box is
-    1-based and inclusive, as in the VOC annotations.
-
-    Raises:
-        ValueError: where the mask is not two-dimensional.
-    """
-    if mask.ndim != 2:
-        raise ValueError(f"mask must have 2 dimensions, has {mask.ndim}")
-    boxes = []
-    for value in np.unique(mask).tolist():
-        if value in (0, IGNORE):
-            continue
-        inside = mask == value
-        columns = np.flatnonzero(inside.any(0))
-        rows = np.flatnonzero(inside.any(1))
-        corners = (columns[0] + 1, rows[0] + 1, columns[-1] + 1, rows[-1] + 1)
-        boxes.append((value - 1, *map(int, corners)))
-    return boxes
 
 
 def _check(seed: int, index: int, settings: _Settings) -> None:

@@ -2,11 +2,14 @@
 
 import io
 import xml.etree.ElementTree as ElementTree
+import zipfile
 from collections.abc import Sequence
 from xml.sax.saxutils import escape
 
+import numpy as np
 from PIL import Image
 
+from hfpl.images.palette import IGNORE
 from hfpl.images.reading import ImageRoot
 
 VOC_CLASSES = (
@@ -19,6 +22,12 @@ VOC_CLASSES = (
 IMAGES, MASKS, ANNOTATIONS = "JPEGImages", "SegmentationClass", "Annotations"
 LISTS = "ImageSets/Segmentation"
 CLASS_FILE = "classes.txt"
+
+PUBLISHED_LISTS = {
+    "voc2012": {"training": "trainaug", "train": "train", "val": "val"},
+    "coco2014": {"training": "train", "train": "train", "val": "val"},
+}
+"""Lists of the downloaded data sets: images to train on, scored ones of train, those of val."""
 
 
 def read_classes(root: ImageRoot) -> tuple[str, ...]:
@@ -107,3 +116,31 @@ def annotation_xml(
         f"</width><height>{size[0]}</height><depth>3</depth></size>\n\t<segmented>1</segmented>\n"
         f"{boxes}</annotation>\n"
     )
+
+
+def class_boxes(mask: np.ndarray) -> list[tuple[int, int, int, int, int]]:
+    """Bounding box of each class in a mask (h, w) of 0 background, k + 1 class k, 255 void.
+
+    Returns (class index from 0, xmin, ymin, xmax, ymax) per class, sorted by class; the box is
+    1-based and inclusive, as in the VOC annotations.
+
+    Raises:
+        ValueError: where the mask is not two-dimensional.
+    """
+    if mask.ndim != 2:
+        raise ValueError(f"mask must have 2 dimensions, has {mask.ndim}")
+    boxes = []
+    for value in np.unique(mask).tolist():
+        if value in (0, IGNORE):
+            continue
+        inside = mask == value
+        columns = np.flatnonzero(inside.any(0))
+        rows = np.flatnonzero(inside.any(1))
+        corners = (columns[0] + 1, rows[0] + 1, columns[-1] + 1, rows[-1] + 1)
+        boxes.append((value - 1, *map(int, corners)))
+    return boxes
+
+
+def add_file(archive: zipfile.ZipFile, name: str, content: bytes | str) -> None:
+    """Store a file in a zip; equal content gives equal bytes, whenever it is written."""
+    archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), content)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from hfpl.params.downloads import sources_of
 from hfpl.params.root import Params
 
 Active = dict[str, Any]
@@ -40,6 +41,17 @@ _TRAINED = [*_BACKBONE, "network.weights"]
 
 def _generate(params: Params, variant: str) -> list[str]:
     return [f"datasets.{params.dataset}"]
+
+
+def _data_download(params: Params, variant: str) -> list[str]:
+    # Whichever mirror a file comes from and wherever it lies, its checksum says what it is.
+    entry = f"datasets.{params.dataset}"
+    return [f"{entry}.sources.{name}.md5" for name in sources_of(params.datasets[params.dataset])]
+
+
+def _data_convert(params: Params, variant: str) -> list[str]:
+    dataset = params.datasets[params.dataset]
+    return [f"datasets.{params.dataset}.format"] if sources_of(dataset) else []
 
 
 def _data(params: Params, variant: str) -> list[str]:
@@ -125,6 +137,8 @@ def _report(params: Params, variant: str) -> list[str]:
 
 JOBS: dict[str, Callable[[Params, str], list[str]]] = {
     "data_generate": _generate,
+    "data_download": _data_download,
+    "data_convert": _data_convert,
     "data": _data,
     "pretrain": _pretrain,
     "cam_train": _cam_train,

@@ -3,8 +3,10 @@
 import argparse
 from pathlib import Path
 
+from hfpl.params.downloads import sources_of
 from hfpl.params.load import load_params
 from hfpl.params.presets import preset_names, preset_text
+from hfpl.params.root import Params
 from hfpl.storage.atomic import write_text
 
 
@@ -45,4 +47,12 @@ def _run(args: argparse.Namespace) -> str:
     if not args.preset:
         raise ValueError(f"name a preset ({', '.join(preset_names())}), or use --check FILE")
     write_text(args.out, preset_text(args.preset, args.settings))
-    return f"preset {args.preset} written to {args.out}"
+    return f"preset {args.preset} written to {args.out}{_announcement(load_params(args.out))}"
+
+
+def _announcement(params: Params) -> str:
+    """What the data set will have downloaded, if anything."""
+    size = sum(source.size for source in sources_of(params.datasets[params.dataset]).values())
+    if not size:
+        return ""
+    return f"; about {size / 1e9:.1f} GB will be downloaded: 'hfpl data sources' shows from where"

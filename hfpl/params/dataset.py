@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from hfpl.params.downloads import Coco2014Dataset, Voc2012Dataset
 from hfpl.params.section import Count, Fraction, Positive, Section, Seed
 
 
@@ -46,4 +47,6 @@ class VocDataset(Section):
     lists: VocLists
 
 
-Dataset = Annotated[ShapesDataset | VocDataset, Field(discriminator="format")]
+Dataset = Annotated[
+    ShapesDataset | VocDataset | Voc2012Dataset | Coco2014Dataset, Field(discriminator="format")
+]

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hfpl.data import shapes_textures as textures
-from hfpl.data.shapes import CLASS_NAMES, Scene, class_boxes, draw_scene
+from hfpl.data.shapes import CLASS_NAMES, Scene, draw_scene
+from hfpl.data.voc import class_boxes
 
 SCENES = 240
 

@@ -150,6 +150,15 @@ def test_the_place_of_a_folder_is_no_dependency_and_its_lists_are():
     assert not any("datasets.mine.root" in active_params(params, job) for job in jobs)
 
 
+def test_a_checksum_is_a_dependency_and_a_mirror_is_none():
+    params = validate_params(YAML(typ="safe", pure=True).load(preset_text("voc2012")))
+    source = "datasets.voc2012.sources.trainval"
+    used = {"md5": {"data_download"}, "urls": set(), "file": set(), "size": set()}
+    for key, jobs in used.items():
+        assert users(f"{source}.{key}", params) - {"data_generate"} == jobs
+    assert users("datasets.voc2012.format", params) >= {"data_convert", "data"}
+
+
 def test_a_null_is_a_value():
     content = copy.deepcopy(DEMO)
     content["cam"]["fsl"]["sigma"] = None

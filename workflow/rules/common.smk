@@ -11,6 +11,7 @@ from snakemake.logging import logger
 
 from hfpl.data.index import folder_fingerprint
 from hfpl.params import ParamsError, load_params
+from hfpl.params.downloads import sources_of
 from hfpl.params.suggest import suggest
 from hfpl.provenance import job_key, key_digest
 
@@ -28,6 +29,7 @@ logger.addFilter(lambda record: not record.getMessage().startswith(STEPS))
 SETTINGS = {
     "params": "params.yaml",  # parameter file
     "results": "results",  # folder of all results
+    "downloads": "downloads",  # folder of downloaded archives; local copies may lie there
     "threads": 2,  # of a training; byte identity on CPU holds at equal threads
     "workers": 1,  # processes that load images for a training
     "gpu": int(shutil.which("nvidia-smi") is not None),  # GPUs that a network's job asks for
@@ -57,17 +59,19 @@ SPLITS = ["train", "val"]
 SHARDS = range(PARAMS.shards)
 
 # Where images lie. The manifests hold a hash of each image and are what the rules depend on; the
-# archive of a generated data set only has to be there.
-GENERATED = DATASET.format == "shapes"
-ARCHIVE = f"{COMMON}/data/shapes.zip"
-IMAGE_FILES = [ancient(ARCHIVE)] if GENERATED else []
+# archive of a generated or converted data set only has to be there.
+SOURCES = list(sources_of(DATASET))
+ZIPPED = DATASET.format == "shapes" or bool(SOURCES)
+ARCHIVE = f"{COMMON}/data/{DATASET.format}.zip"
+IMAGE_FILES = [ancient(ARCHIVE)] if ZIPPED else []
 
 # What a command needs and no result depends on reaches it as environment variables: as params of
 # a rule, another folder or number of threads would re-run everything. The commands themselves lie
 # beside the interpreter, also where its environment is not activated.
 ENVIRONMENT = {
     "HFPL_PARAMS": SETTINGS["params"],
-    "HFPL_IMAGES": ARCHIVE if GENERATED else DATASET.root,
+    "HFPL_IMAGES": ARCHIVE if ZIPPED else DATASET.root,
+    "HFPL_DOWNLOADS": SETTINGS["downloads"],
     "HFPL_THREADS": THREADS,
     "HFPL_WORKERS": SETTINGS["workers"],
 }
@@ -95,7 +99,7 @@ def key(job):
 
 def index_key(wildcards):
     """As key("data"); a folder's names, sizes and times stand for its content."""
-    content = None if GENERATED else folder_fingerprint(DATASET.root)
+    content = None if ZIPPED else folder_fingerprint(DATASET.root)
     return {**key("data")(wildcards), "content": content}
 
 
