@@ -29,6 +29,8 @@ _ENTRY = {
     "report": "hfpl.report.pictures",
 }
 """Module that computes each job's result; what it imports within the package counts too."""
+_DATA_ENTRY = {"folder": "hfpl.data.folder"}
+"""Module that indexes a data set, for the formats that have one of their own."""
 
 _USES_METHOD = ("cam_train", "cam_infer")
 _NO_BACKBONE = (
@@ -50,6 +52,8 @@ def job_key(params: Params, job: str, variant: str | None = None) -> dict[str, A
     Handed to Snakemake as one dict: it compares a rule's params as an unordered set of values.
     """
     modules = [_ENTRY[job]]
+    if job == "data":
+        modules = [_DATA_ENTRY.get(params.datasets[params.dataset].format, _ENTRY[job])]
     if job not in _NO_BACKBONE:
         modules.append(f"hfpl.networks.backbones.{params.network.backbone}")
     if job in _USES_METHOD:

@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_file(generate, "archive", "zip file to write, in VOC's layout")
     generate.set_defaults(run=_generate)
 
-    index = actions.add_parser("index", help="write the manifests of a VOC-layout data set")
+    index = actions.add_parser("index", help="write the manifests of a data set")
     add_params(index, "data")
     add_images(index)
     for split in SPLITS:
@@ -44,8 +44,13 @@ def _index(args: argparse.Namespace) -> str:
 
     params = read_params(args)
     settings = params.datasets[params.dataset]
-    lists = SHAPES_LISTS if settings.format == "shapes" else settings.lists.model_dump()
     manifests = {"train": args.train_manifests, "val": args.val_manifests}
     masks = {"train": args.train_masks, "val": args.val_masks}
+    if settings.format == "folder":
+        from hfpl.data.folder import write_folder_index
+
+        root = ImageRoot(args.images)
+        return write_folder_index(params.dataset, root, settings, manifests, masks)
+    lists = SHAPES_LISTS if settings.format == "shapes" else settings.lists.model_dump()
     counts = write_index(params.dataset, ImageRoot(args.images), lists, manifests, masks)
     return ", ".join(f"{count} {split} images" for split, count in counts.items()) + " indexed"

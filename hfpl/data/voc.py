@@ -1,11 +1,8 @@
 """PASCAL VOC 2012's layout: lists, annotations, images and masks below one root."""
 
-import io
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
 from xml.sax.saxutils import escape
-
-from PIL import Image
 
 from hfpl.images.reading import ImageRoot
 
@@ -80,16 +77,6 @@ def read_tags(root: ImageRoot, image_id: str, classes: Sequence[str]) -> tuple[i
             )
         tags.add(classes.index(name))
     return tuple(sorted(tags))
-
-
-def image_size(content: bytes) -> tuple[int, int]:
-    """Height and width of an encoded image, from its header.
-
-    Raises:
-        OSError: not an image.
-    """
-    with Image.open(io.BytesIO(content)) as image:
-        return image.height, image.width
 
 
 def annotation_xml(

@@ -34,7 +34,7 @@ def evaluate_cams(
     background_score: float,
     output: Path,
 ) -> None:
-    """Write the rows and the curves of the given splits.
+    """Write the rows and the curves of the given splits; none of one without ground truth.
 
     Args:
         manifests, masks: for each split the files of its shards.
@@ -45,6 +45,8 @@ def evaluate_cams(
     rows, curves = [], {}
     for split_manifests, split_masks in zip(manifests, masks, strict=True):
         split = read_split(split_manifests, split_masks, root)
+        if not split.images:
+            continue
         curve = _curve(split, source)
         curves[split.split] = [percent(value) for value in curve]
         best = CAM_THRESHOLDS[int(curve.argmax())]

@@ -81,12 +81,12 @@ def _masks(args: argparse.Namespace) -> str:
 
 
 def _table(args: argparse.Namespace) -> str:
-    from hfpl.evaluate.table import write_table
+    from hfpl.evaluate.table import NO_SCORES, write_table
 
     params = read_params(args)
     variant = args.variant or params.variant
-    write_table(params.dataset, variant, args.parts, args.json, args.csv)
-    return f"table of {params.dataset}, {variant}"
+    rows = write_table(params.dataset, variant, args.parts, args.json, args.csv)
+    return f"table of {params.dataset}, {variant}" + ("" if rows else f"; {NO_SCORES}")
 
 
 def _show(args: argparse.Namespace) -> None:
@@ -94,5 +94,6 @@ def _show(args: argparse.Namespace) -> None:
 
     for table in args.tables:
         rows = read_rows(table)
-        print(f"\n{rows[0]['dataset']}, variant {rows[0]['variant']} ({table})")
+        named = f"{rows[0]['dataset']}, variant {rows[0]['variant']} " if rows else ""
+        print(f"\n{named}({table})")
         print(table_as_text(rows))

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from hfpl.params.folder import FolderDataset
 from hfpl.params.section import Count, Fraction, Positive, Section, Seed
 
 
@@ -44,4 +45,4 @@ class VocDataset(Section):
     lists: VocLists
 
 
-Dataset = Annotated[ShapesDataset | VocDataset, Field(discriminator="format")]
+Dataset = Annotated[ShapesDataset | VocDataset | FolderDataset, Field(discriminator="format")]
