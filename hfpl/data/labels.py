@@ -49,7 +49,7 @@ def read_labels(content: bytes) -> tuple[list[LabelRow], list[str]]:
         ValueError: the file is no such list; the message names the line.
     """
     text, notes = _decode(content)
-    text = re.sub(r"\Asep=.\r?\n", "", text)  # a line by which spreadsheets name the delimiter
+    text = re.sub(r"\Asep=.[\r\n]+", "", text)  # a line by which spreadsheets name the delimiter
     delimiter, header = _find_header(text)
     columns = _columns(header)
     for name in (name for k, name in enumerate(header) if name and k not in columns.values()):
@@ -103,7 +103,7 @@ def _find_header(text: str) -> tuple[str, list[str]]:
             cells.pop()
         if {"file", "tags"} <= _columns(cells).keys():
             return delimiter, cells
-    first = next(iter(text.split("\n")), "").strip()
+    first = next(iter(text.splitlines()), "").strip()
     raise ValueError(
         f"{LABEL_FILE}: line 1: expected the names of the columns, 'file,tags' or "
         f"'file,tags,split', found {shown(first)}"

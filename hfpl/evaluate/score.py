@@ -60,7 +60,13 @@ def score_predictions(split: ScoredSplit, predict: Predict) -> dict[str, object]
     Returns:
         ``images``, ``miou``, ``contour_f``, ``contour_precision``, ``contour_recall`` (means
         over classes), and ``iou`` and ``contour_f_per_class`` by class name.
+
+    Raises:
+        ValueError: no image has a ground truth, or a prediction does not fit its own.
     """
+    if not split.images:
+        # Contours of nothing would count as perfect.
+        raise ValueError(f"no image of {split.split} has a ground truth to be scored against")
     confusion = np.zeros((split.num_classes, split.num_classes), np.int64)
     contours = np.zeros((split.num_classes - 1, 4), np.int64)
     for record, truth in split.pairs():

@@ -80,6 +80,8 @@ def _opened(content: bytes) -> Iterator[Image.Image]:
 
 def _turn(image: Image.Image) -> int:
     """EXIF orientation, 1 to 8; 1 where there is none or it cannot be read."""
+    if image.format == "TIFF":
+        return 1  # Pillow turns these itself
     try:
         found = image.getexif().get(_ORIENTATION, 1)
     except (*UNREADABLE, struct.error, LookupError, TypeError):
