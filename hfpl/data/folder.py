@@ -69,6 +69,7 @@ def write_folder_index(
     classes = read_folder_classes(root, photographs)
     members = assign_splits(photographs, settings.val_share, str(root.root))
     found_masks = _find_masks(root, photographs, notes)
+    content = {}
     with track("data", len(photographs), "images") as advance:
         for split in SPLITS:
             images, truths = [], []
@@ -81,8 +82,9 @@ def write_folder_index(
                     file = f"{MASKS}/{found_masks[photo.id]}"
                     truths.append(mask_record(root, photo.id, file, size, len(classes) + 1))
                 advance()
-            whole = Manifest(dataset, split, classes, tuple(images))
-            write_split(whole, truths, manifests[split], masks[split])
+            content[split] = (Manifest(dataset, split, classes, tuple(images)), truths)
+    for split, (whole, truths) in content.items():
+        write_split(whole, truths, manifests[split], masks[split])
     return _summary(members, classes, len(found_masks), notes)
 
 
@@ -126,7 +128,7 @@ def read_folder_classes(root: ImageRoot, photographs: Sequence[Photograph]) -> t
         ValueError: the classes are none, too many, or hard to tell apart; or a tag is none of
             ``classes.txt``.
     """
-    used = {tag: line for photo in photographs for tag, line in photo.tags.items()}
+    used = _first_lines(photographs)
     where = f"{root.root}/{LABEL_FILE}"
     if root.exists(CLASS_FILE):
         classes = _read_class_file(root)
@@ -148,6 +150,15 @@ def read_folder_classes(root: ImageRoot, photographs: Sequence[Photograph]) -> t
     if not 1 <= len(used) <= 254:
         raise ValueError(f"{where}: expected 1 to 254 different tags, found {len(used)}")
     return tuple(sorted(used))
+
+
+def _first_lines(photographs: Iterable[Photograph]) -> dict[str, int]:
+    """Each tag and the first line that has it, in the order of the lines."""
+    found: dict[str, int] = {}
+    for photo in photographs:
+        for tag, line in photo.tags.items():
+            found[tag] = min(line, found.get(tag, line))
+    return dict(sorted(found.items(), key=lambda item: item[1]))
 
 
 def assign_splits(
