@@ -65,9 +65,9 @@ def threshold_curve(
 
 def blank_figure(title: str, text: str) -> Figure:
     """A picture that says why there is no plot."""
-    figure = Figure(figsize=(7.4, 1.4), layout="constrained")
+    figure = Figure(figsize=(7.4, 3.2), layout="constrained")
     _add_title(figure, title)
-    figure.text(0.012, 0.4, text, color=MUTED)
+    figure.text(0.012, 0.5, text, color=MUTED)
     return figure
 
 
