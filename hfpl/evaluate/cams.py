@@ -33,8 +33,8 @@ def evaluate_cams(
     cams: Sequence[Path],
     background_score: float,
     output: Path,
-) -> None:
-    """Write the rows and the curves of the given splits; none of one without ground truth.
+) -> int:
+    """Write rows and a curve of each split, none for one without ground truth; number of rows.
 
     Args:
         manifests, masks: for each split the files of its shards.
@@ -55,6 +55,7 @@ def evaluate_cams(
             rows.append(table_row("cam", "none", split, scores, threshold, chosen))
     curve_table = {"thresholds": list(CAM_THRESHOLDS), "miou": curves}
     write_json(output, {"rows": rows, "curve": curve_table})
+    return len(rows)
 
 
 def _curve(split: ScoredSplit, source: Shards) -> np.ndarray:

@@ -21,8 +21,8 @@ def evaluate_masks(
     results: Sequence[Path],
     output: Path,
     scores: bool = False,
-) -> None:
-    """Write a row per split; none for one without ground truth.
+) -> int:
+    """Write a row per split, none for one without ground truth; returns their number.
 
     Args:
         stage, post_processing: what the rows are called.
@@ -45,3 +45,4 @@ def evaluate_masks(
             found = score_predictions(split, predict)
             rows.append(table_row(stage, post_processing, split, found))
     write_json(output, {"rows": rows})
+    return len(rows)
