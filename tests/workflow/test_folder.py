@@ -99,7 +99,7 @@ def test_changes_are_noticed_and_masks_are_scored(finished, snakemake):
     assert done.returncode == 0, done.stdout
     rows = json.loads((finished / RUN / "evaluate" / "table.json").read_text("utf-8"))["rows"]
     assert {(r["split"], r["images"]) for r in rows} == {("train", 12), ("val", 4)}
-    assert all(list(r["iou"]) == ["background", *sorted(TAGS)] for r in rows)
+    assert all(set(r["iou"]) == {"background", *TAGS} for r in rows)
     with zipfile.ZipFile(finished / RUN / "segment" / "val-0.crf.zip") as archive:
         assert len(archive.namelist()) == 4 + 1
     done = snakemake(finished, "--report", "masks.html")
