@@ -31,6 +31,8 @@ _ENTRY = {
     "report": "hfpl.report.pictures",
 }
 """Module that computes each job's result; what it imports within the package counts too."""
+_DATA_ENTRY = {"folder": "hfpl.data.folder"}
+"""Module that indexes a data set, for the formats that have one of their own."""
 
 _USES_METHOD = ("cam_train", "cam_infer")
 _NO_BACKBONE = (
@@ -56,6 +58,8 @@ def job_key(params: Params, job: str, variant: str | None = None) -> dict[str, A
     modules = [_ENTRY[job]]
     if job == "data_convert":
         modules.append(f"hfpl.data.{params.datasets[params.dataset].format}")
+    if job == "data":
+        modules = [_DATA_ENTRY.get(params.datasets[params.dataset].format, _ENTRY[job])]
     if job not in _NO_BACKBONE:
         modules.append(f"hfpl.networks.backbones.{params.network.backbone}")
     if job in _USES_METHOD:

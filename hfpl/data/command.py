@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_file(convert, "archive", "zip file to write, in VOC's layout")
     convert.set_defaults(run=_convert)
 
-    index = actions.add_parser("index", help="write the manifests of a VOC-layout data set")
+    index = actions.add_parser("index", help="write the manifests of a data set")
     add_params(index, "data")
     add_images(index)
     for split in SPLITS:
@@ -125,9 +125,14 @@ def _index(args: argparse.Namespace) -> str:
 
     params = read_params(args)
     settings = params.datasets[params.dataset]
-    made = {"shapes": SHAPES_LISTS, **voc.PUBLISHED_LISTS}
-    lists = made.get(settings.format) or settings.lists.model_dump()
     manifests = {"train": args.train_manifests, "val": args.val_manifests}
     masks = {"train": args.train_masks, "val": args.val_masks}
+    if settings.format == "folder":
+        from hfpl.data.folder import write_folder_index
+
+        root = ImageRoot(args.images)
+        return write_folder_index(params.dataset, root, settings, manifests, masks)
+    made = {"shapes": SHAPES_LISTS, **voc.PUBLISHED_LISTS}
+    lists = made.get(settings.format) or settings.lists.model_dump()
     counts = write_index(params.dataset, ImageRoot(args.images), lists, manifests, masks)
     return ", ".join(f"{count} {split} images" for split, count in counts.items()) + " indexed"

@@ -1,13 +1,11 @@
 """PASCAL VOC 2012's layout: lists, annotations, images and masks below one root."""
 
-import io
 import xml.etree.ElementTree as ElementTree
 import zipfile
 from collections.abc import Sequence
 from xml.sax.saxutils import escape
 
 import numpy as np
-from PIL import Image
 
 from hfpl.images.palette import IGNORE
 from hfpl.images.reading import ImageRoot
@@ -89,16 +87,6 @@ def read_tags(root: ImageRoot, image_id: str, classes: Sequence[str]) -> tuple[i
             )
         tags.add(classes.index(name))
     return tuple(sorted(tags))
-
-
-def image_size(content: bytes) -> tuple[int, int]:
-    """Height and width of an encoded image, from its header.
-
-    Raises:
-        OSError: not an image.
-    """
-    with Image.open(io.BytesIO(content)) as image:
-        return image.height, image.width
 
 
 def annotation_xml(

@@ -33,8 +33,8 @@ def evaluate_cams(
     cams: Sequence[Path],
     background_score: float,
     output: Path,
-) -> None:
-    """Write the rows and the curves of the given splits.
+) -> int:
+    """Write rows and a curve of each split, none for one without ground truth; number of rows.
 
     Args:
         manifests, masks: for each split the files of its shards.
@@ -45,6 +45,8 @@ def evaluate_cams(
     rows, curves = [], {}
     for split_manifests, split_masks in zip(manifests, masks, strict=True):
         split = read_split(split_manifests, split_masks, root)
+        if not split.images:
+            continue
         curve = _curve(split, source)
         curves[split.split] = [percent(value) for value in curve]
         best = CAM_THRESHOLDS[int(curve.argmax())]
@@ -53,6 +55,7 @@ def evaluate_cams(
             rows.append(table_row("cam", "none", split, scores, threshold, chosen))
     curve_table = {"thresholds": list(CAM_THRESHOLDS), "miou": curves}
     write_json(output, {"rows": rows, "curve": curve_table})
+    return len(rows)
 
 
 def _curve(split: ScoredSplit, source: Shards) -> np.ndarray:

@@ -6,6 +6,8 @@ from pathlib import Path
 from hfpl.images.manifest import SPLITS
 from hfpl.options import add_file, add_images, add_params, read_params
 
+_NOT_SCORED = "not scored: no image has a ground truth"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``hfpl evaluate``."""
@@ -51,7 +53,7 @@ def _cams(args: argparse.Namespace) -> str:
     from hfpl.images.reading import ImageRoot
 
     params = read_params(args)
-    evaluate_cams(
+    rows = evaluate_cams(
         [args.train_manifests, args.val_manifests],
         [args.train_masks, args.val_masks],
         ImageRoot(args.images),
@@ -59,7 +61,7 @@ def _cams(args: argparse.Namespace) -> str:
         params.evaluate.background_score,
         args.out,
     )
-    return "CAMs scored"
+    return "CAMs " + ("scored" if rows else _NOT_SCORED)
 
 
 def _masks(args: argparse.Namespace) -> str:
@@ -67,7 +69,7 @@ def _masks(args: argparse.Namespace) -> str:
     from hfpl.images.reading import ImageRoot
 
     read_params(args)
-    evaluate_masks(
+    rows = evaluate_masks(
         args.stage,
         args.post_processing,
         [args.train_manifests, args.val_manifests],
@@ -77,16 +79,17 @@ def _masks(args: argparse.Namespace) -> str:
         args.out,
         args.scores,
     )
-    return f"{args.stage}, post-processing {args.post_processing}, scored"
+    done = "scored" if rows else _NOT_SCORED
+    return f"{args.stage}, post-processing {args.post_processing}, {done}"
 
 
 def _table(args: argparse.Namespace) -> str:
-    from hfpl.evaluate.table import write_table
+    from hfpl.evaluate.table import NO_SCORES, write_table
 
     params = read_params(args)
     variant = args.variant or params.variant
-    write_table(params.dataset, variant, args.parts, args.json, args.csv)
-    return f"table of {params.dataset}, {variant}"
+    rows = write_table(params.dataset, variant, args.parts, args.json, args.csv)
+    return f"table of {params.dataset}, {variant}" + ("" if rows else f"; {NO_SCORES}")
 
 
 def _show(args: argparse.Namespace) -> None:
@@ -94,5 +97,6 @@ def _show(args: argparse.Namespace) -> None:
 
     for table in args.tables:
         rows = read_rows(table)
-        print(f"\n{rows[0]['dataset']}, variant {rows[0]['variant']} ({table})")
+        named = f"{rows[0]['dataset']}, variant {rows[0]['variant']} " if rows else ""
+        print(f"\n{named}({table})")
         print(table_as_text(rows))

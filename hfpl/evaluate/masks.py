@@ -21,8 +21,8 @@ def evaluate_masks(
     results: Sequence[Path],
     output: Path,
     scores: bool = False,
-) -> None:
-    """Write a row per split.
+) -> int:
+    """Write a row per split, none for one without ground truth; returns their number.
 
     Args:
         stage, post_processing: what the rows are called.
@@ -41,6 +41,8 @@ def evaluate_masks(
     rows = []
     for split_manifests, split_masks in zip(manifests, masks, strict=True):
         split = read_split(split_manifests, split_masks, root)
-        found = score_predictions(split, predict)
-        rows.append(table_row(stage, post_processing, split, found))
+        if split.images:
+            found = score_predictions(split, predict)
+            rows.append(table_row(stage, post_processing, split, found))
     write_json(output, {"rows": rows})
+    return len(rows)

@@ -20,12 +20,12 @@ Predict = Callable[[ImageRecord], np.ndarray]
 
 @dataclass(frozen=True)
 class ScoredSplit:
-    """The images of a split that have a ground truth."""
+    """The images of a split that have a ground truth; there may be none."""
 
     split: str
     classes: tuple[str, ...]
     images: tuple[ImageRecord, ...]
-    _truths: Callable[[str], np.ndarray]
+    _truths: Callable[[ImageRecord], np.ndarray]
 
     @property
     def num_classes(self) -> int:
@@ -35,7 +35,7 @@ class ScoredSplit:
     def pairs(self) -> Iterator[tuple[ImageRecord, np.ndarray]]:
         """Each image's record and ground truth, uint8 (h, w), 255 ignored."""
         for record in self.images:
-            yield record, self._truths(record.id)
+            yield record, self._truths(record)
 
 
 def read_split(manifests: Sequence[Path], masks: Sequence[Path], root: ImageRoot) -> ScoredSplit:
@@ -47,11 +47,11 @@ def read_split(manifests: Sequence[Path], masks: Sequence[Path], root: ImageRoot
     manifest = read_manifests(manifests)
     truths = read_masks(masks)
     scored = tuple(record for record in manifest.images if record.id in truths)
-    if not scored:
-        raise ValueError(f"no image of {manifest.split} has a ground truth to be scored against")
-    return ScoredSplit(
-        manifest.split, manifest.classes, scored, lambda image_id: root.mask(truths[image_id])
-    )
+
+    def truth(record: ImageRecord) -> np.ndarray:
+        return root.mask(truths[record.id], (record.height, record.width))
+
+    return ScoredSplit(manifest.split, manifest.classes, scored, truth)
 
 
 def score_predictions(split: ScoredSplit, predict: Predict) -> dict[str, object]:
@@ -60,7 +60,13 @@ def score_predictions(split: ScoredSplit, predict: Predict) -> dict[str, object]
     Returns:
         ``images``, ``miou``, ``contour_f``, ``contour_precision``, ``contour_recall`` (means
         over classes), and ``iou`` and ``contour_f_per_class`` by class name.
+
+    Raises:
+        ValueError: no image has a ground truth, or a prediction does not fit its own.
     """
+    if not split.images:
+        # Contours of nothing would count as perfect.
+        raise ValueError(f"no image of {split.split} has a ground truth to be scored against")
     confusion = np.zeros((split.num_classes, split.num_classes), np.int64)
     contours = np.zeros((split.num_classes - 1, 4), np.int64)
     for record, truth in split.pairs():

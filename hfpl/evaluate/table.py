@@ -23,11 +23,13 @@ LEADING = (
 )
 """Columns that every row has, in the order they are shown."""
 
+NO_SCORES = "No scores: no image has a ground truth."
+
 
 def write_table(
     dataset: str, variant: str, parts: Sequence[Path], table_json: Path, table_csv: Path
-) -> None:
-    """Join the stages' scores, train before val, in the order of the stages.
+) -> int:
+    """Join the stages' scores, train before val, in the order of the stages; number of rows.
 
     Raises:
         ValueError: a part cannot be read.
@@ -37,18 +39,19 @@ def write_table(
     rows.sort(key=lambda row: row["split"])
     write_json(table_json, {"rows": rows})
     write_text(table_csv, table_as_csv(rows))
+    return len(rows)
 
 
 def read_rows(path: Path, columns: Sequence[str] = LEADING) -> list[dict]:
-    """Rows of a file of scores; ValueError where it holds none, or lacks a column."""
+    """Rows of a file of scores, none where no image had a ground truth.
+
+    Raises:
+        ValueError: the file holds no list of rows, or a row lacks a column.
+    """
     content = read_json(path)
     rows = content.get("rows") if isinstance(content, dict) else None
     needed = {*columns, "iou", "contour_f_per_class"}
-    if not (
-        isinstance(rows, list)
-        and rows
-        and all(isinstance(r, dict) and needed <= set(r) for r in rows)
-    ):
+    if not (isinstance(rows, list) and all(isinstance(r, dict) and needed <= set(r) for r in rows)):
         raise ValueError(f"{path}: not a table of scores")
     return rows
 
@@ -64,7 +67,8 @@ def table_as_csv(rows: list[dict]) -> str:
         for row in rows
     ]
     buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, list(flat[0]), lineterminator="\n")
+    columns = list(flat[0]) if flat else list(LEADING)
+    writer = csv.DictWriter(buffer, columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(flat)
     return buffer.getvalue()
@@ -72,6 +76,8 @@ def table_as_csv(rows: list[dict]) -> str:
 
 def table_as_text(rows: list[dict]) -> str:
     """Rows as aligned text for a terminal."""
+    if not rows:
+        return NO_SCORES
     head = ("split", "stage", "post-processing", "threshold", "images", "mIoU %", "contour F %")
     lines = [head]
     for row in rows:

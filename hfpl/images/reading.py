@@ -1,6 +1,5 @@
 """Read images and masks below a data set's root: a folder, or a zip file of one."""
 
-import io
 import zipfile
 import zlib
 from pathlib import Path
@@ -8,12 +7,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from hfpl.images.decode import UNREADABLE, decode_image, shrunk_size
 from hfpl.images.manifest import ImageRecord, MaskRecord
 from hfpl.images.palette import decode_mask
 from hfpl.storage.archive import Archive
-
-UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
-"""What Pillow raises on files that are no images."""
 
 
 class ImageRoot:
@@ -55,19 +52,36 @@ class ImageRoot:
             raise ValueError(f"{self.root}/{file}: cannot be read: {reason}") from None
 
     def image(self, record: ImageRecord) -> Image.Image:
-        """Decoded image, RGB; grey images become RGB."""
+        """Image of the record's height and width, RGB, as :func:`decode_image` makes it.
+
+        Raises:
+            ValueError: it cannot be read, or is not the one that was recorded.
+        """
         try:
-            with Image.open(io.BytesIO(self.read(record.file))) as image:
-                return image.convert("RGB")
+            image = decode_image(self.read(record.file), max(record.height, record.width))
         except UNREADABLE as error:
             raise ValueError(f"{self.root}/{record.file}: not a readable image: {error}") from None
+        if image.size != (record.width, record.height):
+            raise ValueError(
+                f"{self.root}/{record.file}: its shape is not that of the {record.width}x"
+                f"{record.height} pixels recorded; was it changed since the data were indexed?"
+            )
+        return image
 
-    def mask(self, record: MaskRecord) -> np.ndarray:
-        """Label map, uint8 (h, w), 255 where the annotators left it open."""
+    def mask(self, record: MaskRecord, size: tuple[int, int] | None = None) -> np.ndarray:
+        """Label map, uint8 (h, w), 255 where the annotators left it open.
+
+        Args:
+            size: height and width to shrink it to, where its image is shrunk too.
+        """
         try:
-            return decode_mask(self.read(record.file))
+            mask = decode_mask(self.read(record.file))
         except UNREADABLE as error:
             raise ValueError(f"{self.root}/{record.file}: not a readable mask: {error}") from None
+        if size and mask.shape != size and shrunk_size(mask.shape, max(size)) == size:
+            small = Image.fromarray(mask).resize(size[::-1], Image.Resampling.NEAREST)
+            return np.asarray(small)
+        return mask
 
     def _zip(self) -> zipfile.ZipFile:
         try:

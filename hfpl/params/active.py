@@ -57,8 +57,12 @@ def _data_convert(params: Params, variant: str) -> list[str]:
 def _data(params: Params, variant: str) -> list[str]:
     # Where the folder lies does not change what is in it; its content is a dependency of the rule.
     entry = f"datasets.{params.dataset}"
-    lists = [f"{entry}.lists"] if params.datasets[params.dataset].format == "voc" else []
-    return ["dataset", "shards", f"{entry}.format", *lists]
+    more = _DATA_KEYS.get(params.datasets[params.dataset].format, [])
+    return ["dataset", "shards", f"{entry}.format", *(f"{entry}.{key}" for key in more)]
+
+
+_DATA_KEYS = {"voc": ["lists"], "folder": ["max_side", "val_share"]}
+"""Keys of a data set's entry that its manifests depend on, by its format."""
 
 
 def _pretrain(params: Params, variant: str) -> list[str]:

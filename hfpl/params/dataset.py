@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from hfpl.params.downloads import Coco2014Dataset, Voc2012Dataset
+from hfpl.params.folder import FolderDataset
 from hfpl.params.section import Count, Fraction, Positive, Section, Seed
 
 
@@ -48,5 +49,6 @@ class VocDataset(Section):
 
 
 Dataset = Annotated[
-    ShapesDataset | VocDataset | Voc2012Dataset | Coco2014Dataset, Field(discriminator="format")
+    ShapesDataset | VocDataset | Voc2012Dataset | Coco2014Dataset | FolderDataset,
+    Field(discriminator="format"),
 ]

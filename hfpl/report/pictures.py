@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from hfpl.evaluate.score import BEST
+from hfpl.evaluate.table import NO_SCORES
 from hfpl.images.manifest import ImageRecord, MaskRecord, read_manifests, read_masks
 from hfpl.images.reading import ImageRoot
 from hfpl.report.choice import choose_images
 from hfpl.report.plots import (
     History,
+    blank_figure,
     class_bars,
     plot_style,
     save_figure,
@@ -82,10 +84,11 @@ def _examples(
     cams, labels = Shards(results.cams), Shards(results.labels)
     predictions = Shards(results.predictions)
     for record in images:
-        tags, scores = cams.scores(record.id, (record.height, record.width))
+        size = (record.height, record.width)
+        tags, scores = cams.scores(record.id, size)
         if max(tags, default=0) >= num_classes:
             raise ValueError(f"'{record.id}': its CAMs are of a data set with more classes")
-        truth = root.mask(truths[record.id]) if record.id in truths else None
+        truth = root.mask(truths[record.id], size) if record.id in truths else None
         yield Example(
             record.id,
             np.asarray(root.image(record)),
@@ -123,14 +126,17 @@ def draw_threshold_curve(cam_scores: Path, run: str, output: Path) -> None:
         curve = content["curve"]
         with plot_style():
             title = f"CAM threshold: {run}"
-            figure = threshold_curve(curve["thresholds"], curve["miou"], content["rows"], title)
+            if curve["miou"]:
+                figure = threshold_curve(curve["thresholds"], curve["miou"], content["rows"], title)
+            else:
+                figure = blank_figure(title, NO_SCORES)
             save_figure(figure, output)
     except (KeyError, TypeError) as error:
         raise ValueError(f"{cam_scores}: no scores of CAMs with their curve: {error}") from None
 
 
 def draw_class_bars(manifests: Sequence[Path], table: Path, run: str, output: Path) -> None:
-    """Write the scores per class of the validation split.
+    """Write the scores per class of the validation split; a note where it has no scores.
 
     Args:
         manifests: of that split; they give the classes' order.
@@ -142,13 +148,18 @@ def draw_class_bars(manifests: Sequence[Path], table: Path, run: str, output: Pa
     """
     manifest = read_manifests(manifests)
     try:
-        rows = {
-            name: _find_row(read_json(table)["rows"], manifest.split, *wanted)
-            for name, wanted in BARS.items()
-        }
+        all_rows = read_json(table)["rows"]
+        title = f"Scores per class: {run}, {manifest.split}"
+        scored = any(row["split"] == manifest.split for row in all_rows)
+        wanted = BARS if scored else {}
+        rows = {name: _find_row(all_rows, manifest.split, *row) for name, row in wanted.items()}
         with plot_style():
-            title = f"Scores per class: {run}, {manifest.split}"
-            save_figure(class_bars(manifest.classes, rows, title), output)
+            if scored:
+                figure = class_bars(manifest.classes, rows, title)
+            else:
+                text = f"No scores: no image of {manifest.split} has a ground truth."
+                figure = blank_figure(title, text)
+            save_figure(figure, output)
     except (LookupError, TypeError) as error:
         raise ValueError(f"{table}: not a table of this run's scores: {error}") from None
 

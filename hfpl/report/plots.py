@@ -63,6 +63,14 @@ def threshold_curve(
     return figure
 
 
+def blank_figure(title: str, text: str) -> Figure:
+    """A picture that says why there is no plot."""
+    figure = Figure(figsize=(7.4, 3.2), layout="constrained")
+    _add_title(figure, title)
+    figure.text(0.012, 0.5, text, color=MUTED)
+    return figure
+
+
 def class_bars(
     classes: Sequence[str], rows: Mapping[str, Mapping[str, object]], title: str
 ) -> Figure:

@@ -1,6 +1,7 @@
 """``hfpl segment``: train and test the segmentation network."""
 
 import argparse
+from pathlib import Path
 
 from hfpl.cam.command import add_weights
 from hfpl.options import add_file, add_images, add_params, add_runtime, job_digest, read_params
@@ -22,12 +23,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_file(train, "history", "losses to write (.csv)")
     train.set_defaults(run=_train)
 
-    test = actions.add_parser("test", help="write the label maps of a shard's scored images")
+    test = actions.add_parser("test", help="write the label maps of a shard's images")
     add_params(test, "segment_test")
     add_runtime(test)
     add_images(test)
     add_file(test, "manifest", "manifest of the shard")
-    add_file(test, "masks", "manifest of its masks: which images are scored")
+    test.add_argument(
+        "--masks",
+        type=Path,
+        metavar="FILE",
+        nargs="?",
+        help="manifest of its masks: test scored images alone (default: every image)",
+    )
     add_file(test, "model", "trained network")
     add_file(test, "plain", "label maps of the network to write (.zip)")
     add_file(test, "refined", "label maps after the CRF to write (.zip)")

@@ -27,21 +27,26 @@ def segment_shard(
     settings: Segment,
     network: Network,
     manifest: Path,
-    masks: Path,
+    masks: Path | None,
     root: ImageRoot,
     model: Path,
     plain: Path,
     refined: Path,
     runtime: Runtime,
 ) -> int:
-    """Write a shard's scored images' label maps, without and with CRF; returns their number.
+    """Write the label maps of a shard's images, without and with CRF; returns their number.
+
+    Args:
+        masks: mask manifest of the shard, to test the scored images alone; None for all.
 
     Raises:
         ValueError: an image or the model cannot be read.
     """
     content = read_manifests([manifest])
-    scored = read_masks([masks])
-    images = [record for record in content.images if record.id in scored]
+    images = content.images
+    if masks is not None:
+        scored = read_masks([masks])
+        images = [record for record in images if record.id in scored]
     trained = load_deeplab(settings, network, len(content.classes), model, runtime)
     crf = crf_settings(settings.test.crf)
     with (

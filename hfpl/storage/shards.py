@@ -14,8 +14,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from hfpl.images.decode import UNREADABLE
 from hfpl.images.palette import decode_mask, encode_mask
-from hfpl.images.reading import UNREADABLE
 from hfpl.storage.archive import Archive
 from hfpl.storage.atomic import replacing
 

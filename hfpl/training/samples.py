@@ -32,7 +32,9 @@ def steps_per_epoch(samples: int, batch: int) -> int:
         ValueError: there are fewer samples than a batch holds.
     """
     if samples < batch:
-        raise ValueError(f"{samples} training images are fewer than a batch of {batch}")
+        raise ValueError(
+            f"{samples} training images are fewer than a batch of {batch}; lower the stage's batch"
+        )
     return samples // batch
 
 

@@ -1,6 +1,5 @@
 """PASCAL VOC's layout: classes, lists, annotations, sizes."""
 
-import io
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -149,16 +148,7 @@ def test_utf_16_itself_is_read(root):
     assert tags_of(root, objects("dog").encode("utf-16")) == (1,)
 
 
-# Sizes, and annotations as this project writes them
-
-
-@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
-def test_the_size_of_an_image_is_height_then_width(kind):
-    buffer = io.BytesIO()
-    Image.new("RGB", (7, 3)).save(buffer, kind)
-    assert voc.image_size(buffer.getvalue()) == (3, 7)
-    with pytest.raises(OSError, match="cannot identify"):
-        voc.image_size(b"nothing")
+# Annotations as this project writes them
 
 
 BOXES = st.tuples(st.sampled_from(["cat", "cats & <dogs>"]), *[st.integers(1, 500)] * 4)

@@ -158,7 +158,14 @@ def test_label_maps_in_place_of_cams_are_refused(written):
         written.evaluate()
 
 
-def test_a_split_without_ground_truth_is_named(written):
+def test_a_split_without_ground_truth_has_neither_rows_nor_curve(written):
+    whole = written.evaluate()
     write_masks(written.masks[1][0], [])
-    with pytest.raises(ValueError, match="val"):
-        written.evaluate()
+    part = written.evaluate()
+    assert part["rows"] == whole["rows"][:2]
+    assert part["curve"]["miou"] == {"train": whole["curve"]["miou"]["train"]}
+    write_masks(written.masks[0][0], [])
+    assert written.evaluate() == {
+        "rows": [],
+        "curve": {"thresholds": list(CAM_THRESHOLDS), "miou": {}},
+    }

@@ -108,6 +108,14 @@ def test_an_image_with_background_scores_alone_is_background(written):
     assert_ious(written.evaluate(scores=True), predictions)
 
 
+def test_a_split_without_ground_truth_has_no_row(written):
+    rows = written.evaluate()
+    write_masks(written.masks[0][0], [])
+    assert written.evaluate() == rows[1:]
+    write_masks(written.masks[1][0], [])
+    assert written.evaluate() == []
+
+
 def test_a_missing_result_is_named_and_nothing_is_written(written):
     with write_shard(written.results) as shard:
         shard.add_mask("t1", labels("t1", 2))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from hfpl.cli import main
 from hfpl.evaluate.table import LEADING, table_as_csv, table_as_text, write_table
 from hfpl.storage.atomic import write_json
 
@@ -115,6 +116,17 @@ def test_parts_of_other_classes_are_refused(tmp_path, parts):
     write_json(tmp_path / "other.json", {"rows": [other]})
     with pytest.raises(ValueError, match="bird|other.json"):
         write_table("p", "v", [*parts, tmp_path / "other.json"], tmp_path / "t", tmp_path / "u")
+
+
+def test_a_table_without_rows_has_its_headings_and_says_why(tmp_path, capsys):
+    for name in ("cam", "walk"):
+        write_json(tmp_path / f"{name}.json", {"rows": []})
+    parts = [tmp_path / "cam.json", tmp_path / "walk.json"]
+    assert write_table("pets", "v", parts, tmp_path / "t.json", tmp_path / "t.csv") == 0
+    assert (tmp_path / "t.csv").read_text() == ",".join(LEADING) + "\n"
+    assert json.loads((tmp_path / "t.json").read_text()) == {"rows": []}
+    assert main(["evaluate", "show", str(tmp_path / "t.json")]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "No scores: no image has a ground truth."
 
 
 def test_a_csv_of_one_row_has_a_heading():

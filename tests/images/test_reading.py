@@ -241,7 +241,8 @@ def test_real_photographs_and_their_masks_are_read(photographs: Path):
     names = [name.removesuffix(".png") for name in root.names("SegmentationClass")][::40]
     assert len(names) > 3
     for name in names:
-        picture, labels = root.image(image(name)), root.mask(mask(name))
+        labels = root.mask(mask(name))
+        picture = root.image(ImageRecord(name, f"JPEGImages/{name}.jpg", *labels.shape, (), ""))
         assert picture.mode == "RGB"
         assert picture.size == labels.shape[::-1]
         assert set(np.unique(labels)) <= {*range(21), 255}

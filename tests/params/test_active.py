@@ -159,6 +159,18 @@ def test_a_checksum_is_a_dependency_and_a_mirror_is_none():
     assert users("datasets.voc2012.format", params) >= {"data_convert", "data"}
 
 
+def test_a_folder_s_size_and_share_matter_to_its_index_alone():
+    entry = {"format": "folder", "root": "photos", "max_side": 500, "val_share": 0.2}
+    params = with_content(datasets={"mine": entry}, top={"dataset": "mine"})
+    assert {k for k in active_params(params, "data") if k.startswith("datasets.")} == {
+        "datasets.mine.format",
+        "datasets.mine.max_side",
+        "datasets.mine.val_share",
+    }
+    for job in set(JOBS) - {"data", "data_generate"}:
+        assert not any(key.startswith("datasets.") for key in active_params(params, job))
+
+
 def test_a_null_is_a_value():
     content = copy.deepcopy(DEMO)
     content["cam"]["fsl"]["sigma"] = None

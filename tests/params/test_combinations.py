@@ -104,6 +104,15 @@ def test_a_name_that_cannot_be_a_folder_is_refused():
         assert named_key(complaint(changed(datasets=table))) == f"datasets.{name}"
 
 
+@pytest.mark.parametrize(("key", "value"), [("max_side", 31), ("val_share", 0), ("val_share", 1)])
+def test_a_folder_entry_has_its_bounds(key, value):
+    entry = {"format": "folder", "root": "photos", "max_side": 500, "val_share": 0.2}
+    table = {**DEMO["datasets"], "mine": entry}
+    assert validate_params(changed(datasets=table, dataset="mine")).datasets["mine"].root
+    wrong = {**table, "mine": {**entry, key: float(value) if key == "val_share" else value}}
+    assert named_key(complaint(changed(datasets=wrong))) == f"datasets.mine.{key}"
+
+
 def test_a_voc_entry_is_checked_like_any_other():
     lists = {"training": "trainaug", "train": "train", "val": "val"}
     entry = {"format": "voc", "root": "photos", "lists": lists}

@@ -175,6 +175,15 @@ def test_the_number_of_images_is_a_parameter(drawn, run):
     assert many.height > few.height
 
 
+def test_without_ground_truth_every_picture_is_drawn_all_the_same(drawn, run):
+    (run / "table.json").write_text('{"rows": []}')
+    (run / "cam-scores.json").write_text('{"rows": [], "curve": {"thresholds": [], "miou": {}}}')
+    for split in SPLITS:
+        (run / f"{split}.masks.json").write_text('{"masks": []}')
+    assert report(run) == 0
+    assert changed_pictures(drawn, run) == set(PICTURES) - {"training.png"}
+
+
 def cut_row(folder):
     text = (folder / "table.json").read_text().replace('"walk"', '"wander"')
     (folder / "table.json").write_text(text)

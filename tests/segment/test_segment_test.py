@@ -124,7 +124,9 @@ def write_part(folder, numbers, scored, name: str):
 
 
 def segment(params, folder, numbers, scored, name, out, runtime):
-    manifest, masks = write_part(folder, numbers, scored, name)
+    manifest, masks = write_part(folder, numbers, scored or (), name)
+    if scored is None:
+        masks, scored = None, numbers
     files = [out / f"{name}.{kind}.zip" for kind in ("plain", "refined")]
     count = segment_shard(
         params.segment,
@@ -157,6 +159,13 @@ def test_only_scored_images_are_segmented_with_and_without_the_crf(
         np.testing.assert_array_equal(refined.mask(f"image{number}"), final.argmax(0))
         changed += (scores.argmax(0) != final.argmax(0)).sum()
     assert changed > 0
+
+
+def test_without_a_list_of_masks_every_image_is_segmented(params, folder, runtime, tmp_path):
+    some = segment(params, folder, range(4), range(4), "some", tmp_path, runtime)
+    every = segment(params, folder, range(4), None, "every", tmp_path, runtime)
+    for one, other in zip(some, every, strict=True):
+        assert one.read_bytes() == other.read_bytes()
 
 
 def test_results_do_not_depend_on_the_sharding(params, folder, runtime, tmp_path):

@@ -31,11 +31,15 @@ rule segment_train:
         " --weights {input.weights:q} --model {output.model:q} --history {output.history:q}"
 
 
+# Of a folder of one's own, masks are wanted for every photograph; else for those that are scored.
+TESTED = [] if DATASET.format == "folder" else MASKS
+
+
 rule segment_test:
     input:
         images=IMAGE_FILES,
         manifest=MANIFEST,
-        masks=MASKS,
+        masks=TESTED,
         model=rules.segment_train.output.model,
     output:
         plain=PLAIN,

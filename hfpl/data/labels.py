@@ -1,0 +1,176 @@
+"""The list of tags, ``labels.csv``: people write it by hand, with scripts and with spreadsheets."""
+
+import codecs
+import csv
+import io
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+LABEL_FILE = "labels.csv"
+
+_COLUMNS = {
+    "file": ("file", "filename", "file name", "file_name", "image", "name"),
+    "tags": ("tags", "tag", "labels", "label", "classes", "class"),
+    "split": ("split", "set", "subset"),
+}
+"""What each column may be called, in any case."""
+_SPLITS = {
+    "train": "train", "training": "train",
+    "val": "val", "valid": "val", "validation": "val",
+}  # fmt: skip
+_BETWEEN_TAGS = re.compile("[,;|]")
+
+
+class LabelRow(NamedTuple):
+    """A row: the image's file name, its tags (maybe none), its split (None where it has none)."""
+
+    line: int
+    file: str
+    tags: tuple[str, ...]
+    split: str | None
+
+
+def read_labels(content: bytes) -> tuple[list[LabelRow], list[str]]:
+    """Read a list of tags.
+
+    The first row names the columns: ``file``, ``tags`` and, where it is there, ``split``. Columns
+    are divided by comma, semicolon or tab, tags within a field by comma, semicolon or ``|``. Tags
+    may hold spaces. Where ``tags`` is the last column, further fields of a row are tags too.
+
+    Args:
+        content: UTF-8, with or without byte-order mark, UTF-16 with one, or Windows-1252.
+
+    Returns:
+        The rows in their order, and notes about what was not taken as it stands.
+
+    Raises:
+        ValueError: the file is no such list; the message names the line.
+    """
+    text, notes = _decode(content)
+    text = re.sub(r"\Asep=.[\r\n]+", "", text)  # a line by which spreadsheets name the delimiter
+    delimiter, header = _find_header(text)
+    columns = _columns(header)
+    for name in (name for k, name in enumerate(header) if name and k not in columns.values()):
+        notes.append(f"column {shown(name)} of {LABEL_FILE} is not used")
+    lines = _lines(text, delimiter)
+    next(lines)
+    rows = [_row(line, cells, columns, len(header)) for line, cells in lines]
+    if not rows:
+        raise ValueError(f"{LABEL_FILE}: no row below the header")
+    return rows, notes
+
+
+def shown(text: str) -> str:
+    """Text in quotes for a message: without control characters, at most 80 characters."""
+    return repr(text if len(text) <= 80 else text[:79] + "…")
+
+
+def clean(text: str) -> str:
+    """Text in Unicode's composed form, each run of white space as one space."""
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+def has_control(text: str) -> bool:
+    """Whether a text holds control characters, or halves of characters."""
+    return any(unicodedata.category(c) in ("Cc", "Cs") for c in text)
+
+
+def _decode(content: bytes) -> tuple[str, list[str]]:
+    wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    try:
+        return content.decode("utf-16" if wide else "utf-8-sig"), []
+    except UnicodeDecodeError:
+        pass
+    try:
+        text = content.decode("cp1252")
+    except UnicodeDecodeError:
+        raise ValueError(
+            f"{LABEL_FILE}: neither UTF-8 nor Windows-1252; save it as UTF-8"
+        ) from None
+    return text, [f"{LABEL_FILE} is not UTF-8 and was read as Windows-1252"]
+
+
+def _find_header(text: str) -> tuple[str, list[str]]:
+    """The delimiter under which the first row names a file's column and a tags' column."""
+    for delimiter in ",;\t":
+        try:
+            _, cells = next(_lines(text, delimiter))
+        except (ValueError, StopIteration):
+            continue
+        while cells and not cells[-1].strip():
+            cells.pop()
+        if {"file", "tags"} <= _columns(cells).keys():
+            return delimiter, cells
+    first = next(iter(text.splitlines()), "").strip()
+    raise ValueError(
+        f"{LABEL_FILE}: line 1: expected the names of the columns, 'file,tags' or "
+        f"'file,tags,split', found {shown(first)}"
+    )
+
+
+def _columns(header: Sequence[str]) -> dict[str, int]:
+    """Column → its place."""
+    found: dict[str, int] = {}
+    for place, cell in enumerate(header):
+        for column, names in _COLUMNS.items():
+            if cell.strip().casefold() in names:
+                if column in found:
+                    raise ValueError(
+                        f"{LABEL_FILE}: line 1: {shown(header[found[column]])} and "
+                        f"{shown(cell)} are both names of the column '{column}'"
+                    )
+                found[column] = place
+    return found
+
+
+def _lines(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """Number (of the last line) and fields of every row that is not empty."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    try:
+        for cells in reader:
+            if any(map(str.strip, cells)):
+                yield reader.line_num, cells
+    except csv.Error as error:
+        raise ValueError(
+            f"{LABEL_FILE}: line {reader.line_num}: {error}; a field with quotes in it is written "
+            'with them doubled, in quotes: """a"" b.jpg"'
+        ) from None
+
+
+def _row(line: int, cells: list[str], columns: dict[str, int], width: int) -> LabelRow:
+    rest = [cell for cell in cells[width:] if cell.strip()]
+    if rest and columns["tags"] != width - 1:
+        raise ValueError(
+            f"{LABEL_FILE}: line {line}: {len(cells)} fields where the header has {width}; "
+            'write several tags as "cat, dog", in quotes'
+        )
+    cells = [*cells, *[""] * (width - len(cells))]
+    where = f"{LABEL_FILE}: line {line}"
+    file = _file_name(cells[columns["file"]], where)
+    parts = _BETWEEN_TAGS.split(",".join([cells[columns["tags"]], *rest]))
+    tags = tuple(dict.fromkeys(filter(None, map(clean, parts))))
+    for tag in tags:
+        if has_control(tag):
+            raise ValueError(f"{where}: tag {shown(tag)} holds a control character")
+        if tag.casefold() == "background":
+            raise ValueError(
+                f"{where}: '{tag}' is no tag, it is part of every photograph; leave the field "
+                "empty where a photograph shows none of the classes"
+            )
+    word = cells[columns["split"]].strip().casefold() if "split" in columns else ""
+    if word and word not in _SPLITS:
+        raise ValueError(f"{where}: split {shown(word)}: expected 'train' or 'val'")
+    return LabelRow(line, file, tags, _SPLITS.get(word))
+
+
+def _file_name(cell: str, where: str) -> str:
+    name = cell.strip().removeprefix("./").removeprefix("images/")
+    if not name:
+        raise ValueError(f"{where}: no file name")
+    if re.search(r"[/\\]", name) or name in (".", "..") or has_control(name):
+        raise ValueError(
+            f"{where}: {shown(cell)}: expected the name of a file directly in images/, no path"
+        )
+    return name

@@ -1,0 +1,110 @@
+"""A folder of photographs with names that break careless code, through the whole DAG."""
+
+import csv
+import json
+import os
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hfpl.cli import main
+from hfpl.images.palette import decode_mask, encode_mask
+
+pytestmark = pytest.mark.slow
+
+ROOT = "it's <b>my $HOME; ü"
+NAMES = ["a b", "it's", 'say "x"', "ünï", "$HOME", "a;b", "<b>bold", "-rf", "50%", "{x}", "a&b",
+         "`id`", "#1", "*", "a.b", "日本"]  # fmt: skip
+TAGS = ("<b>cat</b>", "$x$ it's", '"grüne" Wiese\'')
+RUN = Path("results/nasty/seam-isl-fsl")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, snakemake, write_params) -> Path:
+    """Folder of a finished run without any mask."""
+    folder = tmp_path_factory.mktemp("folder")
+    write_photographs(folder / ROOT)
+    entry = json.dumps({"format": "folder", "root": ROOT, "max_side": 48, "val_share": 0.25})
+    write_params(folder, "micro", "dataset=nasty", f"datasets.nasty={entry}", "shards=1")
+    done = snakemake(folder, "--cores", "2")
+    assert done.returncode == 0, done.stdout
+    return folder
+
+
+def write_photographs(root: Path) -> None:
+    rng = np.random.default_rng(0)
+    (root / "images").mkdir(parents=True)
+    with (root / "labels.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["file", "tags"])
+        for number, name in enumerate(NAMES):
+            pixels = rng.integers(0, 256, (60 + number, 80 - 3 * number, 3)).astype(np.uint8)
+            Image.fromarray(pixels).save(root / "images" / f"{name}.jpg")
+            writer.writerow([f"{name}.jpg", ";".join(TAGS[: 1 + number % 3])])
+
+
+def sizes(folder: Path) -> dict[str, tuple[int, int]]:
+    found = {}
+    for split in ("train", "val"):
+        content = json.loads((folder / f"results/nasty/data/{split}-0.json").read_text("utf-8"))
+        found |= {i["id"]: (i["height"], i["width"]) for i in content["images"]}
+    return found
+
+
+def test_every_photograph_gets_masks(finished, tmp_path):
+    expected = sizes(finished)
+    assert set(expected) == set(NAMES)
+    for stage in ("walk/train-0.zip", "segment/train-0.crf.zip"):
+        other = stage.replace("train", "val")
+        shards = [str(finished / RUN / name) for name in (stage, other)]
+        out = tmp_path / Path(stage).parent
+        assert main(["export", *shards, "--out", str(out)]) == 0
+        assert {p.stem for p in out.iterdir()} == set(NAMES)
+        for name, size in expected.items():
+            mask = decode_mask((out / f"{name}.png").read_bytes())
+            assert mask.shape == size
+            assert mask.max() <= len(TAGS)
+    assert (finished / RUN / "segment" / "model.safetensors").exists()
+
+
+def test_without_masks_nothing_is_scored_and_the_words_say_so(finished, capsys):
+    table = finished / RUN / "evaluate" / "table.json"
+    assert json.loads(table.read_text()) == {"rows": []}
+    assert table.with_suffix(".csv").read_text().startswith("dataset,variant,split,")
+    assert main(["evaluate", "show", str(table)]) == 0
+    assert "No scores: no image has a ground truth." in capsys.readouterr().out
+
+
+def test_the_page_shows_names_as_text(finished, snakemake):
+    done = snakemake(finished, "--report", "report.html")
+    assert done.returncode == 0, done.stdout
+    page = (finished / "report.html").read_text(encoding="utf-8")
+    assert "contact-val.png" in page
+    assert "<b>cat</b>" not in page
+
+
+def test_changes_are_noticed_and_masks_are_scored(finished, snakemake):
+    assert "Nothing to be done" in snakemake(finished, "-n").stdout
+    root = finished / ROOT
+    (root / "masks").mkdir()
+    for name in NAMES:
+        with Image.open(root / "images" / f"{name}.jpg") as image:
+            mask = np.full(image.size[::-1], 2, np.uint8)
+        (root / "masks" / f"{name}.png").write_bytes(encode_mask(mask))
+    assert "data_index" in snakemake(finished, "-n").stdout
+    done = snakemake(finished, "--cores", "2")
+    assert done.returncode == 0, done.stdout
+    rows = json.loads((finished / RUN / "evaluate" / "table.json").read_text("utf-8"))["rows"]
+    assert {(r["split"], r["images"]) for r in rows} == {("train", 12), ("val", 4)}
+    assert all(set(r["iou"]) == {"background", *TAGS} for r in rows)
+    with zipfile.ZipFile(finished / RUN / "segment" / "val-0.crf.zip") as archive:
+        assert len(archive.namelist()) == 4 + 1
+    done = snakemake(finished, "--report", "masks.html")
+    assert done.returncode == 0, done.stdout
+    assert "<b>cat</b>" not in (finished / "masks.html").read_text(encoding="utf-8")
+    assert "Nothing to be done" in snakemake(finished, "-n").stdout
+    os.utime(root / "images" / "it's.jpg", ns=(1, 1))
+    assert "data_index" in snakemake(finished, "-n").stdout
