@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from hfpl.networks.weights.published import missing_file
 from hfpl.params import Params, ParamsError, load_params
 from hfpl.provenance import job_key, key_digest
 
@@ -55,6 +56,31 @@ def add_file(parser: argparse.ArgumentParser, name: str, text: str, **more: obje
     """A required file option, or several files with ``nargs``."""
     metavar = "FILE" if name != "images" else "ROOT"
     parser.add_argument(f"--{name}", type=Path, required=True, metavar=metavar, help=text, **more)
+
+
+def add_weights(parser: argparse.ArgumentParser) -> None:
+    """The weights that a training starts from."""
+    parser.add_argument(
+        "--weights",
+        type=Path,
+        metavar="FILE",
+        nargs="?",
+        help="weights to start from (.safetensors, .pth, .params): the backbone's, or those of the "
+        "whole network where the stage's weights parameter names a file; without, random ones",
+    )
+
+
+def given_weights(args: argparse.Namespace) -> list[Path]:
+    """The weights file as a list, empty where there is none.
+
+    Raises:
+        ValueError: it is not there; the message says where its authors publish it.
+    """
+    if not args.weights:
+        return []
+    if not args.weights.is_file():
+        raise ValueError(missing_file(args.weights))
+    return [args.weights]
 
 
 def add_images(parser: argparse.ArgumentParser) -> None:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from hfpl.params.network import Options
+from hfpl.params.network import Options, StageWeights
 from hfpl.params.section import (
     Count,
     Fraction,
@@ -60,6 +60,7 @@ class Cam(Section):
     """CAM training and inference."""
 
     methods: dict[Name, Options] = Field(description="keyword arguments of each method's build()")
+    weights: StageWeights
     epochs: Count
     batch: Count
     optimiser: Optimiser

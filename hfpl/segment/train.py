@@ -20,7 +20,7 @@ from hfpl.runtime import Runtime
 from hfpl.storage.shards import Shards
 from hfpl.training.loop import Plan
 from hfpl.training.stage import TrainingFiles, train_stage
-from hfpl.training.start import starting_backbone
+from hfpl.training.start import load_start, starting_backbone
 
 
 def train_segment(
@@ -40,8 +40,9 @@ def train_segment(
         ValueError: a file cannot be read, or as :func:`hfpl.training.stage.train_stage`.
     """
     manifest = read_manifests(manifests)
-    backbone = starting_backbone(network, weights, "segment", seed)
+    backbone = starting_backbone(network, "segment", seed, weights is None)
     deeplab = build_deeplab(backbone, len(manifest.classes), settings.head)
+    load_start(deeplab, weights, settings.weights)
 
     def loss_of(batch: list[Tensor]) -> dict[str, Tensor]:
         images, masks = batch

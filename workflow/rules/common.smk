@@ -10,7 +10,9 @@ from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
 from hfpl.data.index import folder_fingerprint
+from hfpl.networks.weights.published import missing_file
 from hfpl.params import ParamsError, load_params
+from hfpl.params.network import AS_NETWORK
 from hfpl.params.suggest import suggest
 from hfpl.provenance import job_key, key_digest
 
