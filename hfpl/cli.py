@@ -54,8 +54,8 @@ def _with_action(arguments: list[str]) -> list[str]:
 
     argparse would take the first photograph for the name of an action.
     """
-    first = "".join(arguments[1:2])
-    if arguments[:1] == ["segment"] and first.startswith("-") and first not in ("-h", "--help"):
+    given = any(a == "--model" or a.startswith("--model=") for a in arguments)
+    if arguments[:1] == ["segment"] and given and arguments[1] not in ("train", "test", "apply"):
         return ["segment", "apply", *arguments[1:]]
     return arguments
 

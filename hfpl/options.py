@@ -33,7 +33,7 @@ def add_params(parser: argparse.ArgumentParser, job: str, *, variant: bool = Fal
     parser.set_defaults(job=job)
 
 
-def add_runtime(parser: argparse.ArgumentParser) -> None:
+def add_runtime(parser: argparse.ArgumentParser, *, workers: bool = True) -> None:
     """Options about where the work runs; none of them is a parameter."""
     parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda or cuda:<n>")
     parser.add_argument(
@@ -43,13 +43,14 @@ def add_runtime(parser: argparse.ArgumentParser) -> None:
         help="threads of torch; results on CPU are equal to the byte for equal N "
         "(default: torch's choice)",
     )
-    parser.add_argument(
-        "--workers",
-        type=int,
-        default=0,
-        metavar="N",
-        help="processes that load images (default: 0, load in the main process)",
-    )
+    if workers:
+        parser.add_argument(
+            "--workers",
+            type=int,
+            default=0,
+            metavar="N",
+            help="processes that load images (default: 0, load in the main process)",
+        )
 
 
 def add_file(parser: argparse.ArgumentParser, name: str, text: str, **more: object) -> None:

@@ -1,0 +1,110 @@
+"""Decode photographs of any kind to RGB: turned as their EXIF says, scaled, without alpha."""
+
+import io
+import struct
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+from PIL import Image
+
+UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
+"""What Pillow raises on files that are no images."""
+
+_ORIENTATION = 0x0112
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What undoes each EXIF orientation; from 5 on height and width swap."""
+
+
+def image_size(content: bytes) -> tuple[int, int]:
+    """Height and width of an encoded image as it is looked at, from its header.
+
+    Raises:
+        OSError, ValueError, SyntaxError, DecompressionBombError: not an image.
+    """
+    with _opened(content) as image:
+        return (image.width, image.height) if _turn(image) >= 5 else (image.height, image.width)
+
+
+def decode_image(content: bytes, max_side: int | None = None) -> Image.Image:
+    """An encoded image as a person would see it, RGB.
+
+    It is turned as its EXIF orientation says; transparent parts show white; 16 bits a pixel are
+    scaled to 8; of an animation or of several pages the first is taken; greyscale, palette, 1-bit
+    and CMYK images become RGB.
+
+    Args:
+        content: of a file that Pillow knows.
+        max_side: an image whose longer side has more pixels is shrunk to this.
+
+    Raises:
+        OSError, ValueError, SyntaxError, DecompressionBombError: not an image, or one whose
+            values have no known range.
+    """
+    with _opened(content) as image:
+        turn = _turn(image)
+        width, height = shrunk_size(image.size, max_side)
+        if (width, height) != image.size:
+            image.draft(None, (width, height))  # a JPEG decodes faster at a half, a quarter, …
+        rgb = _to_rgb(image)
+    if rgb.size != (width, height):
+        rgb = rgb.resize((width, height), Image.Resampling.BICUBIC)
+    return rgb.transpose(_TURNS[turn]) if turn > 1 else rgb
+
+
+def shrunk_size(size: tuple[int, int], max_side: int | None) -> tuple[int, int]:
+    """Two sides in pixels, shrunk alike so that none is longer than ``max_side``; at least 1."""
+    if max_side is None or max(size) <= max_side:
+        return size
+    first, second = (max(1, round(side * max_side / max(size))) for side in size)
+    return first, second
+
+
+@contextmanager
+def _opened(content: bytes) -> Iterator[Image.Image]:
+    with warnings.catch_warnings():
+        # Pillow warns of images that it then reads, and raises an error on those twice as large.
+        warnings.simplefilter("ignore")
+        with Image.open(io.BytesIO(content)) as image:
+            yield image
+
+
+def _turn(image: Image.Image) -> int:
+    """EXIF orientation, 1 to 8; 1 where there is none or it cannot be read."""
+    if image.format == "TIFF":
+        return 1  # Pillow turns these itself
+    try:
+        found = image.getexif().get(_ORIENTATION, 1)
+    except (*UNREADABLE, struct.error, LookupError, TypeError):
+        return 1
+    return found if found in _TURNS else 1
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I") or image.mode == "F":
+        return _deep_to_rgb(image)
+    if image.has_transparency_data:
+        coloured = image.convert("RGBA")
+        white = Image.new("RGBA", coloured.size, "white")
+        return Image.alpha_composite(white, coloured).convert("RGB")
+    return image.convert("RGB")
+
+
+def _deep_to_rgb(image: Image.Image) -> Image.Image:
+    """Grey images of more than 8 bits a pixel; Pillow's own conversion clips them."""
+    values = np.asarray(image)
+    deep = image.mode.startswith("I;16")
+    # Formats whose samples have at most 16 bits: Pillow reads some of them into 32.
+    if not deep and image.format not in ("PNG", "PPM"):
+        raise ValueError("32 bits a pixel have no known range; save the image with 8 or 16")
+    grey = np.rint(np.clip(values.astype(np.float32), 0, 65535) / 257).astype(np.uint8)
+    return Image.fromarray(grey).convert("RGB")
