@@ -53,7 +53,7 @@ def train_cam(
     )
     load_start(network, weights, cam.weights)
     isl = Isl(variant.isl, cam.isl.weight, cam.isl.samples) if variant.isl != "none" else None
-    fsl = Fsl(cam.fsl.weight, cam.fsl.mu, cam.fsl.sigma) if variant.fsl else None
+    fsl = Fsl(**cam.fsl.model_dump()) if variant.fsl else None
 
     def loss_of(batch: list[Tensor]) -> dict[str, Tensor]:
         images, labels = batch

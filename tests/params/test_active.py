@@ -107,7 +107,7 @@ def test_settings_of_a_loss_that_is_off_are_no_dependency(variant):
     fsl = {"cam_train"} if chosen.fsl else set()
     for key in ("cam.isl.weight", "cam.isl.samples"):
         assert users(key, PARAMS, variant) == isl
-    for key in ("cam.fsl.weight", "cam.fsl.mu", "cam.fsl.sigma"):
+    for key in ("cam.fsl.form", "cam.fsl.weight", "cam.fsl.mu", "cam.fsl.sigma"):
         assert users(key, PARAMS, variant) == fsl
 
 

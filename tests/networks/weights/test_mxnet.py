@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hfpl.networks.backbones import build_backbone
+from hfpl.networks.weights.match import load_weights
 from hfpl.networks.weights.mxnet import resnet38_name
 from hfpl.networks.weights.reading import read_weights
 
@@ -30,12 +31,14 @@ def array_bytes(array: np.ndarray, layout: int | None) -> bytes:
 
 
 def list_bytes(arrays: dict[str, np.ndarray], layout: int | None = STORAGE) -> bytes:
-    content = struct.pack("<3Q", 0x112, 0, len(arrays))
-    content += b"".join(array_bytes(array, layout) for array in arrays.values())
-    content += struct.pack("<Q", len(arrays))
-    for name in arrays:
-        content += struct.pack("<Q", len(name)) + name.encode()
-    return content
+    return b"".join(
+        [
+            struct.pack("<3Q", 0x112, 0, len(arrays)),
+            *(array_bytes(array, layout) for array in arrays.values()),
+            struct.pack("<Q", len(arrays)),
+            *(struct.pack("<Q", len(name)) + name.encode() for name in arrays),
+        ]
+    )
 
 
 def published_names() -> dict[str, str]:
@@ -171,3 +174,21 @@ def test_a_wrong_file_is_one_clear_line(tmp_path, content, message):
         tracemalloc.stop()
     assert str(error.value).startswith(f"{path}: ")
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.slow
+def test_the_imagenet_file_fills_the_whole_backbone(tmp_path):
+    backbone = build_backbone("resnet38", {})
+    rng = np.random.default_rng(0)
+    arrays = {
+        theirs: rng.random(tuple(backbone.state_dict()[ours].shape), np.float32)
+        for theirs, ours in published_names().items()
+    }
+    arrays["arg:linear1000_weight"] = np.zeros((1000, 4096), np.float32)
+    match = load_weights(write(tmp_path, list_bytes(arrays)), backbone)
+    assert set(match.loaded) == set(published_names().values())
+    assert match.missing == match.reshaped == ()
+    assert match.unused == ("linear1000_weight",)
+    state = backbone.state_dict()
+    for theirs, ours in published_names().items():
+        np.testing.assert_array_equal(state[ours].numpy(), arrays[theirs])
