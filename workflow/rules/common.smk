@@ -78,6 +78,8 @@ shell.prefix(
     + "".join(f"export {name}={shlex.quote(str(value))}; " for name, value in ENVIRONMENT.items())
 )
 
+PRETRAINED = f"{COMMON}/pretrain/backbone.safetensors"
+
 
 wildcard_constraints:
     variant="|".join(PARAMS.variants),
@@ -99,6 +101,13 @@ def index_key(wildcards):
     """As key("data"); a folder's names, sizes and times stand for its content."""
     content = None if GENERATED else folder_fingerprint(DATASET.root)
     return {**key("data")(wildcards), "content": content}
+
+
+def start(stage):
+    """What a stage's training starts from: made here, a file, or nothing."""
+    chosen = getattr(PARAMS, stage).weights
+    chosen = PARAMS.network.weights if chosen == AS_NETWORK else chosen
+    return {"pretrain": [PRETRAINED], "none": []}.get(chosen, [chosen])
 
 
 def shards(pattern, split):

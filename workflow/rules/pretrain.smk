@@ -1,15 +1,5 @@
 # Stage pretrain: a stand-in for ImageNet. Runs only where network.weights is 'pretrain'.
 
-PRETRAINED = f"{COMMON}/pretrain/backbone.safetensors"
-
-
-def start(stage):
-    """What a stage's training starts from: made here, a file, or nothing."""
-    chosen = getattr(PARAMS, stage).weights
-    chosen = PARAMS.network.weights if chosen == AS_NETWORK else chosen
-    return {"pretrain": [PRETRAINED], "none": []}.get(chosen, [chosen])
-
-
 TRAINED = ("cam", "affinity", "segment")
 STARTS = {file for stage in TRAINED for file in start(stage)}
 LOST = sorted(f for f in STARTS if f != PRETRAINED and not Path(f).is_file())
