@@ -1,9 +1,12 @@
 """The command ``hfpl``: one subcommand per stage, and a few beside them."""
 
 import argparse
+import logging
 import sys
 import time
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 
@@ -17,7 +20,10 @@ COMMANDS = {
     "pseudo": ("hfpl.pseudo.command", "stage pseudo: refine CAMs by a dense CRF"),
     "affinity": ("hfpl.affinity.command", "stage affinity: train the affinity network"),
     "walk": ("hfpl.walk.command", "stage walk: label maps by a random walk"),
-    "segment": ("hfpl.segment.command", "stage segment: train and test the segmentation network"),
+    "segment": (
+        "hfpl.segment.command",
+        "stage segment: the segmentation network, also for new photographs",
+    ),
     "evaluate": ("hfpl.evaluate.command", "stage evaluate: score every stage's results"),
     "report": ("hfpl.report.command", "stage report: pictures of the results"),
     "export": ("hfpl.storage.command", "unpack a shard into PNG files"),
@@ -27,7 +33,7 @@ COMMANDS = {
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a subcommand; the exit status is 0, 1 after an error, 2 after a usage error."""
-    arguments = sys.argv[1:] if arguments is None else arguments
+    arguments = _with_action(sys.argv[1:] if arguments is None else arguments)
     parser = argparse.ArgumentParser(
         prog="hfpl",
         description="Weakly supervised semantic segmentation with high-fidelity pseudo-labels. "
@@ -41,6 +47,17 @@ def main(arguments: list[str] | None = None) -> int:
         if name == chosen:
             import_module(module).add_arguments(sub)
     return _run(parser.parse_args(arguments))
+
+
+def _with_action(arguments: list[str]) -> list[str]:
+    """``hfpl segment --model …`` as ``hfpl segment apply --model …``.
+
+    argparse would take the first photograph for the name of an action.
+    """
+    given = any(a == "--model" or a.startswith("--model=") for a in arguments)
+    if arguments[:1] == ["segment"] and given and arguments[1] not in ("train", "test", "apply"):
+        return ["segment", "apply", *arguments[1:]]
+    return arguments
 
 
 def _version() -> str:
@@ -62,7 +79,8 @@ def _run(args: argparse.Namespace) -> int:
         print(f"hfpl {name}: error: --log {log}: {error}", file=sys.stderr, flush=True)
         return 1
     try:
-        line = args.run(args)
+        with _messages(log):
+            line = args.run(args)
     except (ValueError, OSError, Interrupted, KeyboardInterrupt) as error:
         # Files and keys are named in the message; the traceback goes to the log alone.
         text = " ".join(str(error).split()) or "interrupted"
@@ -78,6 +96,26 @@ def _run(args: argparse.Namespace) -> int:
         _append(log, message)
         print(message, file=sys.stderr, flush=True)
     return 0
+
+
+@contextmanager
+def _messages(log: Path | None) -> Iterator[None]:
+    """What the package reports while it works goes to stderr, and to the log file."""
+    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
+    if log:
+        handlers.append(logging.FileHandler(log, encoding="utf-8"))
+    logger = logging.getLogger("hfpl")
+    level = logger.level
+    logger.setLevel(logging.INFO)
+    for handler in handlers:
+        logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        for handler in handlers:
+            logger.removeHandler(handler)
+            handler.close()
 
 
 def _append(log: Path | None, text: str) -> None:

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from hfpl.networks.weights.published import missing_file
 from hfpl.params import Params, ParamsError, load_params
 from hfpl.provenance import job_key, key_digest
 
@@ -32,7 +33,7 @@ def add_params(parser: argparse.ArgumentParser, job: str, *, variant: bool = Fal
     parser.set_defaults(job=job)
 
 
-def add_runtime(parser: argparse.ArgumentParser) -> None:
+def add_runtime(parser: argparse.ArgumentParser, *, workers: bool = True) -> None:
     """Options about where the work runs; none of them is a parameter."""
     parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda or cuda:<n>")
     parser.add_argument(
@@ -42,19 +43,45 @@ def add_runtime(parser: argparse.ArgumentParser) -> None:
         help="threads of torch; results on CPU are equal to the byte for equal N "
         "(default: torch's choice)",
     )
-    parser.add_argument(
-        "--workers",
-        type=int,
-        default=0,
-        metavar="N",
-        help="processes that load images (default: 0, load in the main process)",
-    )
+    if workers:
+        parser.add_argument(
+            "--workers",
+            type=int,
+            default=0,
+            metavar="N",
+            help="processes that load images (default: 0, load in the main process)",
+        )
 
 
 def add_file(parser: argparse.ArgumentParser, name: str, text: str, **more: object) -> None:
     """A required file option, or several files with ``nargs``."""
     metavar = "FILE" if name != "images" else "ROOT"
     parser.add_argument(f"--{name}", type=Path, required=True, metavar=metavar, help=text, **more)
+
+
+def add_weights(parser: argparse.ArgumentParser) -> None:
+    """The weights that a training starts from."""
+    parser.add_argument(
+        "--weights",
+        type=Path,
+        metavar="FILE",
+        nargs="?",
+        help="weights to start from (.safetensors, .pth, .params): the backbone's, or those of the "
+        "whole network where the stage's weights parameter names a file; without, random ones",
+    )
+
+
+def given_weights(args: argparse.Namespace) -> list[Path]:
+    """The weights file as a list, empty where there is none.
+
+    Raises:
+        ValueError: it is not there; the message says where its authors publish it.
+    """
+    if not args.weights:
+        return []
+    if not args.weights.is_file():
+        raise ValueError(missing_file(args.weights))
+    return [args.weights]
 
 
 def add_images(parser: argparse.ArgumentParser) -> None:

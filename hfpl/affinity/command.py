@@ -2,8 +2,16 @@
 
 import argparse
 
-from hfpl.cam.command import add_weights
-from hfpl.options import add_file, add_images, add_params, add_runtime, job_digest, read_params
+from hfpl.options import (
+    add_file,
+    add_images,
+    add_params,
+    add_runtime,
+    add_weights,
+    given_weights,
+    job_digest,
+    read_params,
+)
 from hfpl.provenance import file_digest
 
 
@@ -29,7 +37,7 @@ def _run(args: argparse.Namespace) -> str:
 
     params = read_params(args)
     variant = args.variant or params.variant
-    inputs = [*args.manifests, *args.low, *args.high, *([args.weights] if args.weights else [])]
+    inputs = [*args.manifests, *args.low, *args.high, *given_weights(args)]
     files = TrainingFiles(args.model, args.history, job_digest(args, params) + file_digest(inputs))
     runtime = set_up(args.device, args.threads, args.workers)
     train_affinity(

@@ -22,7 +22,7 @@ from hfpl.storage.shards import Shards
 from hfpl.training.loop import Plan
 from hfpl.training.samples import steps_per_epoch
 from hfpl.training.stage import TrainingFiles, train_stage
-from hfpl.training.start import starting_backbone
+from hfpl.training.start import load_start, starting_backbone
 
 
 def train_affinity(
@@ -42,7 +42,7 @@ def train_affinity(
     Raises:
         ValueError: a file cannot be read, or as :func:`hfpl.training.stage.train_stage`.
     """
-    backbone = starting_backbone(network, weights, "affinity", seed)
+    backbone = starting_backbone(network, "affinity", seed, weights is None)
     crop = settings.augmentation.crop
     if crop % backbone.stride:
         raise ValueError(
@@ -50,6 +50,7 @@ def train_affinity(
             f"{backbone.stride}, found {crop}"
         )
     affinity_network = AffinityNetwork(backbone, tuple(settings.channels))
+    load_start(affinity_network, weights, settings.weights)
 
     def loss_of(batch: list[Tensor]) -> dict[str, Tensor]:
         images, labels = batch

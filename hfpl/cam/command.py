@@ -2,7 +2,16 @@
 
 import argparse
 
-from hfpl.options import add_file, add_images, add_params, add_runtime, job_digest, read_params
+from hfpl.options import (
+    add_file,
+    add_images,
+    add_params,
+    add_runtime,
+    add_weights,
+    given_weights,
+    job_digest,
+    read_params,
+)
 from hfpl.provenance import file_digest
 
 
@@ -30,17 +39,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     infer.set_defaults(run=_infer)
 
 
-def add_weights(parser: argparse.ArgumentParser) -> None:
-    """The backbone's weights to start from."""
-    parser.add_argument(
-        "--weights",
-        metavar="FILE",
-        nargs="?",
-        default=None,
-        help="backbone weights to start from; without, random ones",
-    )
-
-
 def _train(args: argparse.Namespace) -> str:
     from hfpl.cam.train import CamSettings, train_cam
     from hfpl.images.reading import ImageRoot
@@ -51,7 +49,7 @@ def _train(args: argparse.Namespace) -> str:
     settings = CamSettings(
         params.cam, params.variants[args.variant or params.variant], params.network
     )
-    inputs = [*args.manifests, *([args.weights] if args.weights else [])]
+    inputs = [*args.manifests, *given_weights(args)]
     digest = job_digest(args, params) + file_digest(inputs)
     files = TrainingFiles(args.model, args.history, digest)
     runtime = set_up(args.device, args.threads, args.workers)

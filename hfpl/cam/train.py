@@ -19,7 +19,7 @@ from hfpl.runtime import Runtime
 from hfpl.training.loop import Plan
 from hfpl.training.samples import steps_per_epoch
 from hfpl.training.stage import TrainingFiles, train_stage
-from hfpl.training.start import starting_backbone
+from hfpl.training.start import load_start, starting_backbone
 
 
 @dataclass(frozen=True)
@@ -47,12 +47,13 @@ def train_cam(
     """
     cam, variant = settings.cam, settings.variant
     manifest = read_manifests(manifests)
-    backbone = starting_backbone(settings.network, weights, "cam", variant.seed)
+    backbone = starting_backbone(settings.network, "cam", variant.seed, weights is None)
     network = build_method(
         variant.method, backbone, len(manifest.classes), cam.methods.get(variant.method, {})
     )
+    load_start(network, weights, cam.weights)
     isl = Isl(variant.isl, cam.isl.weight, cam.isl.samples) if variant.isl != "none" else None
-    fsl = Fsl(cam.fsl.weight, cam.fsl.mu, cam.fsl.sigma) if variant.fsl else None
+    fsl = Fsl(**cam.fsl.model_dump()) if variant.fsl else None
 
     def loss_of(batch: list[Tensor]) -> dict[str, Tensor]:
         images, labels = batch

@@ -3,7 +3,7 @@
 import io
 
 import numpy as np
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 IGNORE = 255
 """Label of pixels that count neither as a class nor as background."""
@@ -26,14 +26,17 @@ def voc_palette() -> np.ndarray:
 _PALETTE = voc_palette().tobytes()
 
 
-def encode_mask(mask: np.ndarray) -> bytes:
-    """PNG with palette of a label map, uint8 (h, w)."""
+def encode_mask(mask: np.ndarray, texts: dict[str, str] | None = None) -> bytes:
+    """PNG with palette of a label map, uint8 (h, w); ``texts`` are kept in it by their keys."""
     if mask.ndim != 2 or mask.dtype != np.uint8:
         raise ValueError(f"a label map is uint8 (h, w), found {mask.dtype} {mask.shape}")
     image = Image.fromarray(mask, mode="P")
     image.putpalette(_PALETTE)
     buffer = io.BytesIO()
-    image.save(buffer, "PNG", compress_level=6)
+    notes = PngImagePlugin.PngInfo()
+    for key, text in (texts or {}).items():
+        notes.add_text(key, text)
+    image.save(buffer, "PNG", compress_level=6, pnginfo=notes)
     return buffer.getvalue()
 
 

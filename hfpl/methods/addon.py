@@ -18,6 +18,7 @@ from hfpl.losses import (
     importance_sampling_loss,
 )
 from hfpl.methods.interface import MethodLoss, Term, View
+from hfpl.networks.interface import full_precision
 
 
 @dataclass(frozen=True)
@@ -31,11 +32,16 @@ class Isl:
 
 @dataclass(frozen=True)
 class Fsl:
-    """Feature similarity loss: weight, mu, and sigma in feature pixels (None: the whole map)."""
+    """Feature similarity loss: weight, mu, sigma in feature pixels (None: the whole map), form.
+
+    The form ``max_norm`` is the paper's [HFPL]; ``softmax`` its predecessor's, which compares the
+    probabilities of all channels and leaves out the factor 1/2 [ICAM].
+    """
 
     weight: float
     mu: float
     sigma: float | None
+    form: Literal["max_norm", "softmax"] = "max_norm"
 
 
 def attach(loss: MethodLoss, labels: Tensor, isl: Isl | None, fsl: Fsl | None) -> dict[str, Term]:
@@ -65,17 +71,23 @@ def total_loss(terms: dict[str, Term]) -> Tensor:
 
 
 def _sampled(view: View, labels: Tensor, isl: Isl) -> Tensor:
-    scores = view.foreground
-    if isl.form == "multinomial":
-        background = view.background
-        if background is None:
-            # A method without background logits: the softmax needs a channel to compare with.
-            background = torch.zeros_like(scores[:, :1])
-        scores = torch.cat([background, scores], 1)
+    scores = _all_channels(view) if isl.form == "multinomial" else view.foreground
     return importance_sampling_loss(scores, labels, form=isl.form, samples=isl.samples)
 
 
 def _similarity(view: View, labels: Tensor, fsl: Fsl) -> Tensor:
     image = feature_image(view.image, view.foreground.shape[2:], MEAN, STD)
+    if fsl.form == "softmax":
+        probabilities = full_precision(_all_channels(view)).softmax(1)
+        return 2 * feature_similarity_loss(image, probabilities, mu=fsl.mu, sigma=fsl.sigma)
     activations = class_activations(view.foreground, labels)
     return feature_similarity_loss(image, activations, mu=fsl.mu, sigma=fsl.sigma)
+
+
+def _all_channels(view: View) -> Tensor:
+    """Logits of background and foreground, (N, C, h, w)."""
+    background = view.background
+    if background is None:
+        # A method without background logits: the softmax needs a channel to compare with.
+        background = torch.zeros_like(view.foreground[:, :1])
+    return torch.cat([background, view.foreground], 1)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from hfpl.params.downloads import sources_of
+from hfpl.params.network import AS_NETWORK
 from hfpl.params.root import Params
 
 Active = dict[str, Any]
@@ -36,7 +37,11 @@ def _collect(key: str, node: Any, found: Active) -> None:
 
 
 _BACKBONE = ["network.backbone", "network.options"]
-_TRAINED = [*_BACKBONE, "network.weights"]
+
+
+def _trained(params: Params, stage: str) -> list[str]:
+    shared = getattr(params, stage).weights == AS_NETWORK
+    return [*_BACKBONE, f"{stage}.weights", *(["network.weights"] if shared else [])]
 
 
 def _generate(params: Params, variant: str) -> list[str]:
@@ -88,7 +93,7 @@ def _cam_train(params: Params, variant: str) -> list[str]:
         "cam.batch",
         "cam.optimiser",
         "cam.augmentation",
-        *_TRAINED,
+        *_trained(params, "cam"),
     ]
 
 
@@ -101,7 +106,7 @@ def _pseudo(params: Params, variant: str) -> list[str]:
 
 
 def _affinity(params: Params, variant: str) -> list[str]:
-    return [f"variants.{variant}.seed", "affinity", *_TRAINED]
+    return [f"variants.{variant}.seed", "affinity", *_trained(params, "affinity")]
 
 
 def _walk(params: Params, variant: str) -> list[str]:
@@ -119,7 +124,7 @@ def _segment_train(params: Params, variant: str) -> list[str]:
         "segment.batch",
         "segment.optimiser",
         "segment.augmentation",
-        *_TRAINED,
+        *_trained(params, "segment"),
     ]
 
 

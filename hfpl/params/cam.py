@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from hfpl.params.network import Options
+from hfpl.params.network import Options, StageWeights
 from hfpl.params.section import (
     Count,
     Fraction,
@@ -37,6 +37,10 @@ class ImportanceSampling(Section):
 class FeatureSimilarity(Section):
     """Feature similarity loss (FSL)."""
 
+    form: Literal["max_norm", "softmax"] = Field(
+        description="what is compared: each class's map scaled to [0, 1] (the paper's), or the "
+        "softmax probabilities (its predecessor's, twice the sum)"
+    )
     weight: NonNegative
     mu: float = Field(description="shift of the colour gate: larger groups more colours together")
     sigma: Positive | None = Field(description="reach in feature pixels; null: the whole map")
@@ -60,6 +64,7 @@ class Cam(Section):
     """CAM training and inference."""
 
     methods: dict[Name, Options] = Field(description="keyword arguments of each method's build()")
+    weights: StageWeights
     epochs: Count
     batch: Count
     optimiser: Optimiser

@@ -1,13 +1,42 @@
 """The backbone that every stage's network stands on, and the weights it starts from."""
 
-from typing import Any
+from pathlib import PurePath
+from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from hfpl.params.section import Fraction, Name, Positive, Section
 
 Options = dict[str, Any]
 """Keyword arguments of a plug-in's ``build``; its file says which there are and their types."""
+
+AS_NETWORK = "network"
+"""A stage's weights are those of the section ``network``."""
+WEIGHT_ENDINGS = (".safetensors", ".pth", ".pt", ".params")
+
+
+def _starts_all(value: str) -> str:
+    return value if value in ("pretrain", "none") else _weights_file(value, "'pretrain', 'none'")
+
+
+def _starts_stage(value: str) -> str:
+    return value if value == AS_NETWORK else _weights_file(value, f"'{AS_NETWORK}'")
+
+
+def _weights_file(value: str, words: str) -> str:
+    if PurePath(value).suffix not in WEIGHT_ENDINGS:
+        raise ValueError(f"should be {words} or a file ending in {', '.join(WEIGHT_ENDINGS)}")
+    return value
+
+
+StageWeights = Annotated[
+    str,
+    AfterValidator(_starts_stage),
+    Field(
+        description="'network' (its backbone weights), or a file to start from: the stage's whole "
+        "network or a backbone"
+    ),
+]
 
 
 class Network(Section):
@@ -15,9 +44,9 @@ class Network(Section):
 
     backbone: Name = Field(description="name of a file in hfpl/networks/backbones")
     options: Options = Field(description="keyword arguments of its build()")
-    weights: str = Field(
-        min_length=1,
-        description="'pretrain' (made by the stage pretrain), 'none', or a .safetensors file",
+    weights: Annotated[str, AfterValidator(_starts_all)] = Field(
+        description="'pretrain' (made by the stage pretrain), 'none' (random), or a file: "
+        ".safetensors, .pth or .params"
     )
 
 

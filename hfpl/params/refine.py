@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from hfpl.params.network import StageWeights
 from hfpl.params.section import Count, Positive, Section
 from hfpl.params.training import ColourJitter, Optimiser
 
@@ -49,6 +50,7 @@ class AffinityAugmentation(Section):
 class Affinity(Section):
     """AffinityNet: which neighbouring cells belong to the same class."""
 
+    weights: StageWeights
     radius: int = Field(ge=2, description="pairs closer than this, in cells of the feature map")
     channels: Annotated[list[Count], Field(min_length=3, max_length=3)] = Field(
         description="widths of f8_3, f8_4 and f8_5"

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from hfpl.params.network import StageWeights
 from hfpl.params.refine import Crf
 from hfpl.params.section import Count, Fraction, Interval, Positive, Section
 from hfpl.params.training import Optimiser
@@ -36,6 +37,7 @@ class SegmentTest(Section):
 class Segment(Section):
     """Segmentation network."""
 
+    weights: StageWeights
     head: SegmentHead
     iterations: Count
     batch: Count

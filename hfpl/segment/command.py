@@ -1,15 +1,27 @@
-"""``hfpl segment``: train and test the segmentation network."""
+"""``hfpl segment``: train and test the segmentation network, label new photographs with it."""
 
 import argparse
 from pathlib import Path
 
-from hfpl.cam.command import add_weights
-from hfpl.options import add_file, add_images, add_params, add_runtime, job_digest, read_params
+from hfpl.options import (
+    add_file,
+    add_images,
+    add_params,
+    add_runtime,
+    add_weights,
+    given_weights,
+    job_digest,
+    read_params,
+)
 from hfpl.provenance import file_digest
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``hfpl segment``."""
+    parser.description = (
+        "Train and test the segmentation network on a data set, or label new photographs: "
+        "'hfpl segment --model MODEL PHOTOGRAPH ...' is short for 'hfpl segment apply ...'."
+    )
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
 
     train = actions.add_parser("train", help="train on the random walk's label maps")
@@ -40,6 +52,59 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_file(test, "refined", "label maps after the CRF to write (.zip)")
     test.set_defaults(run=_test)
 
+    _add_apply(actions.add_parser("apply", help="label new photographs; may be left out"))
+
+
+def _add_apply(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Label new photographs: a mask (VOC's palette) and an overlay for each."
+    parser.add_argument(
+        "photographs",
+        type=Path,
+        nargs="+",
+        metavar="PHOTOGRAPH",
+        help="files, or folders with all below them",
+    )
+    add_file(parser, "model", "network that 'hfpl segment train' wrote (.safetensors)")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("segmented"),
+        metavar="DIR",
+        help="folder to write masks, overlays and classes.csv to (default: segmented)",
+    )
+    parser.add_argument("--no-crf", action="store_true", help="leave out the dense CRF")
+    parser.add_argument("--force", action="store_true", help="label finished photographs again")
+    parser.add_argument(
+        "--long-side",
+        type=int,
+        metavar="PIXELS",
+        help="shrink larger photographs to this for the network; masks keep the photograph's size "
+        "(default: the largest training image)",
+    )
+    parser.add_argument(
+        "--settings",
+        type=Path,
+        metavar="FILE",
+        help="take scales and CRF from segment.test of this parameter file, not from the model",
+    )
+    add_runtime(parser, workers=False)
+    parser.set_defaults(run=_apply)
+
+
+def _apply(args: argparse.Namespace) -> str:
+    from hfpl.params import load_params
+    from hfpl.runtime import set_up
+    from hfpl.segment.apply import Settings, label_photographs
+
+    if args.long_side is not None and args.long_side < 1:
+        raise ValueError(f"--long-side {args.long_side}: expected at least 1")
+    test = load_params(args.settings).segment.test if args.settings else None
+    settings = Settings(not args.no_crf, args.force, test, args.long_side)
+    runtime = set_up(args.device, args.threads)
+    labelled, skipped = label_photographs(args.model, args.photographs, args.out, settings, runtime)
+    finished = f", {skipped} were finished" if skipped else ""
+    return f"{labelled} photographs labelled{finished}; results in {args.out}"
+
 
 def _train(args: argparse.Namespace) -> str:
     from hfpl.images.reading import ImageRoot
@@ -49,7 +114,7 @@ def _train(args: argparse.Namespace) -> str:
 
     params = read_params(args)
     variant = args.variant or params.variant
-    inputs = [*args.manifests, *args.labels, *([args.weights] if args.weights else [])]
+    inputs = [*args.manifests, *args.labels, *given_weights(args)]
     files = TrainingFiles(args.model, args.history, job_digest(args, params) + file_digest(inputs))
     runtime = set_up(args.device, args.threads, args.workers)
     train_segment(

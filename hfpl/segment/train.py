@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -20,7 +21,7 @@ from hfpl.runtime import Runtime
 from hfpl.storage.shards import Shards
 from hfpl.training.loop import Plan
 from hfpl.training.stage import TrainingFiles, train_stage
-from hfpl.training.start import starting_backbone
+from hfpl.training.start import load_start, starting_backbone
 
 
 def train_segment(
@@ -40,8 +41,9 @@ def train_segment(
         ValueError: a file cannot be read, or as :func:`hfpl.training.stage.train_stage`.
     """
     manifest = read_manifests(manifests)
-    backbone = starting_backbone(network, weights, "segment", seed)
+    backbone = starting_backbone(network, "segment", seed, weights is None)
     deeplab = build_deeplab(backbone, len(manifest.classes), settings.head)
+    load_start(deeplab, weights, settings.weights)
 
     def loss_of(batch: list[Tensor]) -> dict[str, Tensor]:
         images, masks = batch
@@ -58,7 +60,37 @@ def train_segment(
         settings.optimiser.power,
         seed,
     )
-    train_stage(deeplab, samples, loss_of, settings.batch, settings.optimiser, plan, files, runtime)
+    train_stage(
+        deeplab,
+        samples,
+        loss_of,
+        settings.batch,
+        settings.optimiser,
+        plan,
+        files,
+        runtime,
+        {DESCRIPTION: describe_model(settings, network, manifest)},
+    )
+
+
+DESCRIPTION = "segment"
+"""Key in the model's metadata."""
+
+
+def describe_model(settings: Segment, network: Network, manifest: Manifest) -> dict[str, Any]:
+    """What labelling a photograph takes besides the weights, as JSON.
+
+    The test's settings are those of the time of training: no weight depends on them, and a change
+    of them is no reason to train again.
+    """
+    return {
+        "classes": list(manifest.classes),
+        "backbone": network.backbone,
+        "options": network.options,
+        "head": settings.head.model_dump(),
+        "test": settings.test.model_dump(),
+        "long_side": max(max(image.height, image.width) for image in manifest.images),
+    }
 
 
 def build_deeplab(backbone: nn.Module, num_classes: int, head: SegmentHead) -> DeepLab:

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -11,9 +12,9 @@ from hfpl.storage.atomic import replacing
 
 
 def save_tensors(
-    path: str | Path, tensors: dict[str, Tensor], metadata: dict[str, str] | None = None
+    path: str | Path, tensors: dict[str, Tensor], metadata: dict[str, Any] | None = None
 ) -> None:
-    """Write named tensors (any device, any strides) and text metadata."""
+    """Write named tensors (any device, any strides) and metadata, any JSON."""
     plain = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
     with replacing(path) as temporary:
         # One entry: safetensors writes several in any order.
@@ -24,7 +25,7 @@ def save_tensors(
         temporary.chmod(mode)
 
 
-def load_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+def load_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read named tensors onto the CPU, and the metadata.
 
     Raises:
@@ -36,13 +37,15 @@ def load_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
             return tensors, json.loads((file.metadata() or {}).get("metadata", "{}"))
     except FileNotFoundError:
         raise ValueError(f"{path}: no such file") from None
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, json.JSONDecodeError) as error:
         raise ValueError(f"{path}: not a readable safetensors file: {error}") from None
 
 
-def save_network(path: str | Path, network: nn.Module) -> None:
-    """Write a network's state."""
-    save_tensors(path, network.state_dict())
+def save_network(
+    path: str | Path, network: nn.Module, metadata: dict[str, Any] | None = None
+) -> None:
+    """Write a network's state and metadata, any JSON."""
+    save_tensors(path, network.state_dict(), metadata)
 
 
 def load_network(path: str | Path, network: nn.Module) -> None:

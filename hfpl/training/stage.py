@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -45,8 +46,12 @@ def train_stage(
     plan: Plan,
     files: TrainingFiles,
     runtime: Runtime,
+    metadata: dict[str, Any] | None = None,
 ) -> None:
     """Train a network and write its weights and history; goes on from a checkpoint.
+
+    Args:
+        metadata: kept in the file of the weights.
 
     Raises:
         ValueError: too few samples for a batch, or the loss is not finite.
@@ -62,5 +67,5 @@ def train_stage(
         files.checkpoint,
     )
     write_text(files.history, history_csv(history))
-    save_network(files.model, network)
+    save_network(files.model, network, metadata)
     files.checkpoint.remove()

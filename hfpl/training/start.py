@@ -1,31 +1,52 @@
-"""Build a backbone with the weights it starts from."""
+"""The network a training starts from: random weights, or those of a file."""
 
+import logging
 from pathlib import Path
 
 from torch import nn
 
 from hfpl.networks.backbones import build_backbone
-from hfpl.networks.interface import freeze
-from hfpl.params.network import Network
+from hfpl.networks.interface import StandsOnBackbone, freeze
+from hfpl.networks.weights.match import load_weights
+from hfpl.params.network import AS_NETWORK, Network
 from hfpl.runtime import seed_torch
-from hfpl.storage.tensors import load_network
+
+_log = logging.getLogger(__name__)
 
 
-def starting_backbone(
-    settings: Network, weights: str | Path | None, stage: str, seed: int
-) -> nn.Module:
-    """Backbone with weights from a file, or random ones where ``weights`` is None.
+def starting_backbone(settings: Network, stage: str, seed: int, scratch: bool) -> nn.Module:
+    """Backbone with random weights, frozen as the stage asks.
 
-    What the stage does not train is frozen. The layers that a network adds afterwards draw from
-    the seed, whatever the backbone drew.
+    The layers that a network adds afterwards draw from the seed, whatever the backbone drew.
 
-    Raises:
-        ValueError: the file cannot be read or does not fit the backbone.
+    Args:
+        scratch: no weights follow. What the backbone freezes belongs to weights that know
+            something: nothing is frozen then, and batch statistics are learned unless the
+            backbone's own option says otherwise.
     """
     seed_torch("backbone", seed)
     backbone = build_backbone(settings.backbone, settings.options)
-    if weights is not None:
-        load_network(weights, backbone)
+    if scratch:
+        backbone.frozen = {}
+        backbone.trains_batchnorm = settings.options.get("train_batchnorm", True)
     freeze(backbone, stage)
     seed_torch("new layers", seed)
     return backbone
+
+
+def load_start(network: StandsOnBackbone, weights: str | Path | None, chosen: str) -> None:
+    """Load the weights a training starts from, where there are any, and report what matched.
+
+    Args:
+        weights: the file, or None.
+        chosen: the stage's ``weights`` parameter. A file of the stage's own may hold its heads; of
+            the file that all stages share, only the backbone is taken: another network's heads can
+            have the same names.
+
+    Raises:
+        ValueError: as :func:`hfpl.networks.weights.match.load_weights`.
+    """
+    if weights is None:
+        return
+    match = load_weights(weights, network, heads=chosen != AS_NETWORK)
+    _log.info("\n".join(match.lines(weights)))

@@ -1,6 +1,7 @@
 """The add-on: what ISL and FSL do to the terms of any method."""
 
 import ast
+import math
 from pathlib import Path
 
 import pytest
@@ -111,6 +112,28 @@ def test_feature_similarity_adds_a_term_on_the_main_view():
     assert difference.item() == pytest.approx(0.3 * expected.item(), abs=1e-6)
 
 
+@pytest.mark.parametrize("background", [True, False])
+def test_the_predecessors_similarity_compares_probabilities_without_the_half(background):
+    loss = two_view_loss(background=background)
+    view = loss.views[0]
+    image = feature_image(view.image, (4, 4), MEAN, STD).double().flatten(2)
+    zeros = torch.zeros_like(view.foreground[:, :1])
+    scores = torch.cat([view.background if background else zeros, view.foreground], 1)
+    y = scores.double().flatten(2).softmax(1)
+    expected = 0.0
+    for n in range(2):
+        for i in range(16):
+            for j in range(16):
+                d = (image[n, :, i] - image[n, :, j]).abs().sum() / 3
+                pull = torch.tanh(2 + torch.log((d + 1e-5) / (1 - d + 1e-5)))
+                far = (i // 4 - j // 4) ** 2 + (i % 4 - j % 4) ** 2
+                g = math.exp(-0.5 * far / 1.5**2) / (2 * math.pi * 1.5**2)
+                expected -= float(g * pull * ((y[n, :, i] - y[n, :, j]) ** 2).sum()) / (2 * 16)
+    terms = attach(loss, LABELS, None, Fsl(0.5, 2.0, 1.5, "softmax"))
+    assert terms["fsl"].value.item() == pytest.approx(expected, rel=1e-4)
+    assert terms["fsl"].weight == 0.5
+
+
 def test_the_method_s_own_terms_are_not_changed_in_place():
     loss = two_view_loss()
     before = dict(loss.terms)
@@ -147,7 +170,7 @@ class OneConv(nn.Module):
 
 
 @pytest.mark.parametrize("isl", [None, BINOMIAL, MULTINOMIAL])
-@pytest.mark.parametrize("fsl", [None, Fsl(1.0, 2.5, 2.0)])
+@pytest.mark.parametrize("fsl", [None, Fsl(1.0, 2.5, 2.0), Fsl(0.5, 2.5, 2.0, "softmax")])
 def test_any_method_trains_with_the_additions(isl, fsl):
     torch.manual_seed(0)
     network = PlainMethod(OneConv(), 3)

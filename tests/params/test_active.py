@@ -107,7 +107,7 @@ def test_settings_of_a_loss_that_is_off_are_no_dependency(variant):
     fsl = {"cam_train"} if chosen.fsl else set()
     for key in ("cam.isl.weight", "cam.isl.samples"):
         assert users(key, PARAMS, variant) == isl
-    for key in ("cam.fsl.weight", "cam.fsl.mu", "cam.fsl.sigma"):
+    for key in ("cam.fsl.form", "cam.fsl.weight", "cam.fsl.mu", "cam.fsl.sigma"):
         assert users(key, PARAMS, variant) == fsl
 
 
@@ -184,3 +184,14 @@ def test_unknown_jobs_and_variants_are_errors():
         active_params(PARAMS, "cam")
     with pytest.raises(KeyError):
         active_params(PARAMS, "cam_train", "nothing")
+
+
+@pytest.mark.parametrize(
+    ("stage", "job"), [("cam", "cam_train"), ("affinity", "affinity"), ("segment", "segment_train")]
+)
+def test_a_stage_with_a_file_of_its_own_does_not_depend_on_the_shared_weights(stage, job):
+    content = copy.deepcopy(DEMO)
+    content[stage]["weights"] = "mine.pth"
+    params = validate_params(content)
+    assert users("network.weights", params) == TRAININGS - {job}
+    assert users(f"{stage}.weights", params) == {job}

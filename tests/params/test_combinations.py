@@ -125,3 +125,17 @@ def test_a_voc_entry_is_checked_like_any_other():
     )
     empty = {**entry, "root": ""}
     assert complaint(changed(datasets={**table, "mine": empty})).startswith("datasets.mine.root: ")
+
+
+@pytest.mark.parametrize("stage", ["network", "cam", "affinity", "segment"])
+def test_weights_are_a_word_or_a_file_of_a_known_format(stage):
+    for name in ("net.pth", "a b/net.pt", "net.params", "../net.safetensors"):
+        validate_params(changed(**{f"{stage}__weights": name}))
+    words = {"network": ["pretrain", "none"]}.get(stage, ["network"])
+    for name in words:
+        validate_params(changed(**{f"{stage}__weights": name}))
+    for name in ("", "net", "net.h5", "nothing", {"network": "network"}.get(stage, "none")):
+        text = complaint(changed(**{f"{stage}__weights": name}))
+        assert named_key(text) == f"{stage}.weights"
+        assert f"'{words[0]}'" in text
+        assert ".safetensors" in text

@@ -8,6 +8,7 @@ from ruamel.yaml import YAML
 from hfpl.data.shapes import draw_scene
 from hfpl.images.normalise import normalise
 from hfpl.networks.backbones import build_backbone
+from hfpl.networks.interface import StandsOnBackbone
 from hfpl.params.load import validate_params
 from hfpl.params.presets import preset_text
 from hfpl.pretrain import train
@@ -16,7 +17,7 @@ from hfpl.runtime import set_up
 from hfpl.storage.tensors import load_tensors
 from hfpl.training import loop
 from hfpl.training.stage import TrainingFiles
-from hfpl.training.start import starting_backbone
+from hfpl.training.start import load_start, starting_backbone
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +52,9 @@ def test_only_the_backbone_and_the_history_are_left(folder):
 
 def test_the_stages_can_start_from_the_weights(params, folder):
     tensors, _ = load_tensors(folder / "backbone.safetensors")
-    backbone = starting_backbone(params.network, folder / "backbone.safetensors", "cam", 0)
-    state = backbone.state_dict()
+    network = StandsOnBackbone(starting_backbone(params.network, "cam", 0, scratch=False))
+    load_start(network, folder / "backbone.safetensors", params.cam.weights)
+    state = network.backbone.state_dict()
     assert tensors.keys() == state.keys()
     assert all(torch.equal(tensors[name], state[name]) for name in state)
     fresh = build_backbone(params.network.backbone, params.network.options).state_dict()

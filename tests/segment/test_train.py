@@ -13,6 +13,7 @@ from hfpl.params.load import validate_params
 from hfpl.params.presets import preset_text
 from hfpl.params.segment import SegmentAugmentation
 from hfpl.runtime import Runtime, set_up
+from hfpl.segment.model import load_model
 from hfpl.segment.train import SegmentSamples, build_deeplab, train_segment
 from hfpl.storage.shards import write_shard
 from hfpl.storage.tensors import load_tensors
@@ -152,7 +153,7 @@ def folder(tmp_path_factory):
     return folder
 
 
-def train(params, folder, out, *, seed=0, workers=0):
+def train(params, folder, out, *, seed=0, workers=0, weights=None):
     settings = params.segment.model_copy(update={"iterations": 4})
     files = TrainingFiles(out / "model.safetensors", out / "history.csv", "digest")
     train_segment(
@@ -162,7 +163,7 @@ def train(params, folder, out, *, seed=0, workers=0):
         [folder / "train-0.json"],
         ImageRoot(folder),
         [folder / "labels.zip"],
-        None,
+        weights,
         files,
         set_up("cpu", 1, workers),
     )
@@ -215,3 +216,32 @@ def test_a_label_map_of_another_size_is_named(tmp_path):
     )
     with pytest.raises(ValueError, match="image0"):
         other.sample(0, np.random.default_rng(0))
+
+
+def test_the_model_says_all_that_labelling_takes(params, folder, tmp_path):
+    train(params, folder, tmp_path)
+    model = load_model(tmp_path / "model.safetensors", set_up("cpu", 1))
+    assert model.classes == ["a", "b", "c", "d"]
+    assert model.test == params.segment.test
+    assert model.long_side == 60
+    tensors, _ = load_tensors(tmp_path / "model.safetensors")
+    state = model.network.state_dict()
+    assert state.keys() == tensors.keys()
+    assert all(torch.equal(state[name], tensors[name]) for name in tensors)
+    assert not model.network.training
+
+
+def test_a_training_starts_from_a_network_of_its_stage(params, folder, tmp_path):
+    _, first = train(params, folder, tmp_path / "one")
+    start = tmp_path / "one" / "model.safetensors"
+    chosen = params.segment.model_copy(update={"weights": str(start)})
+    changed = params.model_copy(update={"segment": chosen})
+    history, second = train(changed, folder, tmp_path / "two", weights=start)
+    assert second != first
+    tensors, _ = load_tensors(tmp_path / "two" / "model.safetensors")
+    # Its head goes on where the first training's ended, after as many steps again.
+    assert tensors["bn_fov.num_batches_tracked"] == 8
+    shared, _ = train(params, folder, tmp_path / "three", weights=start)
+    tensors, _ = load_tensors(tmp_path / "three" / "model.safetensors")
+    assert tensors["bn_fov.num_batches_tracked"] == 4
+    assert shared != history

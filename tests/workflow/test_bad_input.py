@@ -56,3 +56,27 @@ def test_a_missing_folder_is_named(tmp_path, snakemake, write_params):
     done = snakemake(tmp_path, "--cores", "1", "--until", "data_index")
     assert done.returncode == 1
     assert "hfpl data index: error: nowhere: no such folder or zip file" in done.stdout
+
+
+def test_lost_weights_do_not_hinder_a_plan_and_stop_a_run_with_their_source(
+    tmp_path, snakemake, write_params
+):
+    write_params(tmp_path, "micro", "network.weights=data/net.params", "cam.weights=my net.pth")
+    plan = snakemake(tmp_path, "-n")
+    assert plan.returncode == 0, plan.stdout
+    assert "weights_missing" in plan.stdout
+    done = snakemake(tmp_path, "--cores", "1")
+    assert done.returncode == 1
+    for name, source in (("data/net.params", "drive.google.com"), ("my net.pth", "YudeWang/SEAM")):
+        (line,) = (t for t in done.stdout.splitlines() if t.startswith(f"error: {name}: "))
+        assert "no such file" in line
+        assert source in line
+
+
+def test_weights_that_are_there_are_not_asked_for(tmp_path, snakemake, write_params):
+    write_params(tmp_path, "micro", "network.weights=net.params")
+    (tmp_path / "net.params").write_bytes(b"")
+    plan = snakemake(tmp_path, "-n")
+    assert plan.returncode == 0, plan.stdout
+    assert "weights_missing" not in plan.stdout
+    assert "rule pretrain" not in plan.stdout

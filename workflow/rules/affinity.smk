@@ -7,7 +7,7 @@ rule affinity:
         manifests=shards(MANIFEST, "train"),
         low=shards(LOW, "train"),
         high=shards(HIGH, "train"),
-        weights=WEIGHTS,
+        weights=start("affinity"),
     output:
         model=f"{VARIANT}/affinity/model.safetensors",
         history=f"{VARIANT}/affinity/history.csv",

@@ -7,7 +7,7 @@ rule cam_train:
     input:
         images=IMAGE_FILES,
         manifests=shards(MANIFEST, "train"),
-        weights=WEIGHTS,
+        weights=start("cam"),
     output:
         model=f"{VARIANT}/cam/model.safetensors",
         history=f"{VARIANT}/cam/history.csv",

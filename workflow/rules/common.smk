@@ -10,8 +10,10 @@ from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
 from hfpl.data.index import folder_fingerprint
+from hfpl.networks.weights.published import missing_file
 from hfpl.params import ParamsError, load_params
 from hfpl.params.downloads import sources_of
+from hfpl.params.network import AS_NETWORK
 from hfpl.params.suggest import suggest
 from hfpl.provenance import job_key, key_digest
 
@@ -80,6 +82,8 @@ shell.prefix(
     + "".join(f"export {name}={shlex.quote(str(value))}; " for name, value in ENVIRONMENT.items())
 )
 
+PRETRAINED = f"{COMMON}/pretrain/backbone.safetensors"
+
 
 wildcard_constraints:
     variant="|".join(PARAMS.variants),
@@ -101,6 +105,13 @@ def index_key(wildcards):
     """As key("data"); a folder's names, sizes and times stand for its content."""
     content = None if ZIPPED else folder_fingerprint(DATASET.root)
     return {**key("data")(wildcards), "content": content}
+
+
+def start(stage):
+    """What a stage's training starts from: made here, a file, or nothing."""
+    chosen = getattr(PARAMS, stage).weights
+    chosen = PARAMS.network.weights if chosen == AS_NETWORK else chosen
+    return {"pretrain": [PRETRAINED], "none": []}.get(chosen, [chosen])
 
 
 def shards(pattern, split):

@@ -1,11 +1,23 @@
 # Stage pretrain: a stand-in for ImageNet. Runs only where network.weights is 'pretrain'.
 
-PRETRAINED = f"{COMMON}/pretrain/backbone.safetensors"
+TRAINED = ("cam", "affinity", "segment")
+STARTS = {file for stage in TRAINED for file in start(stage)}
+LOST = sorted(f for f in STARTS if f != PRETRAINED and not Path(f).is_file())
 
-# What every training starts from: made here, a file, or nothing.
-WEIGHTS = {"pretrain": [PRETRAINED], "none": []}.get(
-    PARAMS.network.weights, [PARAMS.network.weights]
-)
+# A plan can be made without the files; a run first says where they come from.
+if LOST:
+
+    rule weights_missing:
+        output:
+            LOST,
+        priority: 100
+        localrule: True
+        params:
+            lines=[missing_file(Path(file)) for file in LOST],
+        message:
+            "{params.lines}"
+        shell:
+            "printf 'error: %s\\n' {params.lines:q} >&2; exit 1"
 
 
 rule pretrain:

@@ -2,9 +2,7 @@
 
 # The trainings' losses; the backbone is trained only where its weights are made here.
 HISTORIES = {
-    "pretrain_history": (
-        rules.pretrain.output.history if PARAMS.network.weights == "pretrain" else []
-    ),
+    "pretrain_history": (rules.pretrain.output.history if PRETRAINED in STARTS else []),
     "cam_history": rules.cam_train.output.history,
     "affinity_history": rules.affinity.output.history,
     "segment_history": rules.segment_train.output.history,

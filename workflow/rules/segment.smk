@@ -9,7 +9,7 @@ rule segment_train:
         images=IMAGE_FILES,
         manifests=shards(MANIFEST, "train"),
         labels=shards(WALKED, "train"),
-        weights=WEIGHTS,
+        weights=start("segment"),
     output:
         model=f"{VARIANT}/segment/model.safetensors",
         history=f"{VARIANT}/segment/history.csv",

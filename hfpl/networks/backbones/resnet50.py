@@ -1,0 +1,86 @@
+"""ResNet-50 [He, Zhang, Ren, Sun, CVPR 2016], dilated to stride 8.
+
+Layers carry torchvision's names, so that its ImageNet weights load. As there, a block that
+shrinks does so in its 3x3 convolution.
+"""
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from hfpl.networks.interface import Features
+
+
+def build() -> "ResNet50":
+    """Build ResNet-50; it has no options."""
+    return ResNet50()
+
+
+class ResNet50(nn.Module):
+    """Stem, and four layers of 3, 4, 6 and 3 bottlenecks; the last two dilated, not strided.
+
+    The first block of a dilated layer still has the dilation of the layer before: it sees that
+    layer's grid. Batch statistics and affine parameters stay as loaded; the first parts are frozen.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 64, 7, stride=2, padding=3, bias=False)
+        self.bn1 = nn.BatchNorm2d(64)
+        self.layer1 = _layer(64, 64, 3, stride=1, dilations=(1, 1))
+        self.layer2 = _layer(256, 128, 4, stride=2, dilations=(1, 1))
+        self.layer3 = _layer(512, 256, 6, stride=1, dilations=(1, 2))
+        self.layer4 = _layer(1024, 512, 3, stride=1, dilations=(2, 4))
+        self.channels = (512, 1024, 2048)
+        self.stride = 8
+        self.trains_batchnorm = False
+        first = ("conv1", "layer1")
+        self.frozen = {"cam": first, "affinity": first, "segment": ("conv1",)}
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+    def forward(self, images: Tensor) -> Features:
+        """Features of normalised images (N, 3, H, W): 512, 1024 and 2048 channels."""
+        x = functional.relu(self.bn1(self.conv1(images)))
+        x = functional.max_pool2d(x, 3, stride=2, padding=1)
+        conv4 = self.layer2(self.layer1(x))
+        conv5 = self.layer3(conv4)
+        return Features(conv4, conv5, self.layer4(conv5))
+
+
+def _layer(
+    inputs: int, width: int, blocks: int, stride: int, dilations: tuple[int, int]
+) -> nn.Sequential:
+    """Bottlenecks of one layer; dilations of the first block and of the others."""
+    first, rest = dilations
+    outputs = 4 * width
+    return nn.Sequential(
+        _Bottleneck(inputs, width, stride, first),
+        *(_Bottleneck(outputs, width, 1, rest) for _ in range(blocks - 1)),
+    )
+
+
+class _Bottleneck(nn.Module):
+    """1x1, 3x3 and 1x1 convolution, each followed by BN, around a shortcut."""
+
+    def __init__(self, inputs: int, width: int, stride: int, dilation: int) -> None:
+        super().__init__()
+        outputs = 4 * width
+        self.conv1 = nn.Conv2d(inputs, width, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(
+            width, width, 3, stride, padding=dilation, dilation=dilation, bias=False
+        )
+        self.bn2 = nn.BatchNorm2d(width)
+        self.conv3 = nn.Conv2d(width, outputs, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(outputs)
+        self.downsample = nn.Sequential()
+        if stride > 1 or inputs != outputs:
+            self.downsample = nn.Sequential(
+                nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
+            )
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = functional.relu(self.bn1(self.conv1(x)))
+        y = functional.relu(self.bn2(self.conv2(y)))
+        return functional.relu(self.bn3(self.conv3(y)) + self.downsample(x))

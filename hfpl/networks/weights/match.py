@@ -1,0 +1,112 @@
+"""Load weights into a network by name, and say what matched."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from hfpl.networks.weights.reading import read_weights
+
+_PREFIX = "backbone."
+"""Stands before the backbone's names in our networks and in some published ones, not in all."""
+_COUNTER = "num_batches_tracked"
+_NAMED = 4
+
+
+@dataclass(frozen=True)
+class Match:
+    """What became of a network's and a file's tensors, by the network's or else the file's name.
+
+    Attributes:
+        loaded: as in the file now.
+        missing: of the network, not in the file; they keep their random start.
+        reshaped: of the network, in the file with another shape; they keep their random start.
+        unused: of the file, not in the network.
+    """
+
+    loaded: tuple[str, ...]
+    missing: tuple[str, ...]
+    reshaped: tuple[str, ...]
+    unused: tuple[str, ...]
+
+    def lines(self, path: str | Path) -> list[str]:
+        """The report: a line, and one more for each kind of tensor that did not match."""
+        kinds = {
+            "not in the file, random": self.missing,
+            "of another shape in the file, random": self.reshaped,
+            "in the file, unused": self.unused,
+        }
+        return [
+            f"{path}: {len(self.loaded)} tensors loaded",
+            *(f"  {len(names)} {kind}: {_some(names)}" for kind, names in kinds.items() if names),
+        ]
+
+
+def load_weights(path: str | Path, network: nn.Module, heads: bool = True) -> Match:
+    """Load a file's tensors into a network in place, by name.
+
+    Args:
+        path: file of any format in :data:`hfpl.networks.weights.reading.READERS`, with or without
+            ``backbone.`` before the backbone's names.
+        network: a backbone, or a network with a child ``backbone``.
+        heads: also load what stands on the backbone, where name and shape agree (a classifier of
+            other classes does not); if not, the file's heads count as unused.
+
+    Raises:
+        ValueError: the file cannot be read, or a tensor of the backbone is missing in it, of
+            another shape or not finite: a network in part random is no start. One line.
+    """
+    tensors = read_weights(path)
+    own = network.state_dict()
+    if not heads:
+        own = {name: t for name, t in own.items() if name.startswith(_PREFIX)}
+    plain = {name.removeprefix(_PREFIX): name for name in own}
+    found = {plain[key]: name for name in tensors if (key := name.removeprefix(_PREFIX)) in plain}
+    fits = {name for name, theirs in found.items() if tensors[theirs].shape == own[name].shape}
+    match = Match(
+        loaded=tuple(n for n in own if n in fits),
+        # Files older than this counter lack it; nothing is computed from it here.
+        missing=tuple(n for n in own if n not in found and not n.endswith(_COUNTER)),
+        reshaped=tuple(n for n in own if n in found and n not in fits),
+        unused=tuple(n for n in tensors if n not in found.values()),
+    )
+    loaded = {name: tensors[found[name]] for name in match.loaded}
+    _check(path, match, loaded, own, {n: tensors[found[n]] for n in match.reshaped})
+    network.load_state_dict(loaded, strict=False)
+    return match
+
+
+def _check(
+    path: str | Path,
+    match: Match,
+    loaded: dict[str, Tensor],
+    own: dict[str, Tensor],
+    reshaped: dict[str, Tensor],
+) -> None:
+    """Refuse a file that leaves a part of the backbone random, or that is broken."""
+    # A bare backbone has no prefix at all.
+    bare = not any(name.startswith(_PREFIX) for name in own)
+    backbone = [n for n in own if bare or n.startswith(_PREFIX)]
+    wanted = sum(not n.endswith(_COUNTER) for n in backbone)
+    fitting = sum(n in loaded and not n.endswith(_COUNTER) for n in backbone)
+    for name in backbone:
+        if name in match.missing:
+            reason = f"'{name}' is missing"
+        elif name in reshaped:
+            shapes = tuple(reshaped[name].shape), tuple(own[name].shape)
+            reason = f"'{name}' has shape {shapes[0]}, the network expects {shapes[1]}"
+        else:
+            continue
+        raise ValueError(
+            f"{path}: holds {fitting} of the backbone's {wanted} tensors (tensor {reason}); does "
+            "it belong to another backbone, or to one with other options?"
+        )
+    for name, tensor in loaded.items():
+        if not torch.isfinite(tensor).all():
+            raise ValueError(f"{path}: tensor '{name}' holds values that are not finite")
+
+
+def _some(names: tuple[str, ...]) -> str:
+    shown = ", ".join(names[:_NAMED])
+    return shown if len(names) <= _NAMED else f"{shown}, … and {len(names) - _NAMED} more"

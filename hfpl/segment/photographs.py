@@ -1,0 +1,99 @@
+"""Which photographs to label, and what their results are called."""
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp")
+"""Endings, in small letters, of the files that are taken from a folder."""
+MASKS, OVERLAYS = "masks", "overlays"
+"""Folders of the results."""
+
+
+@dataclass(frozen=True)
+class Photograph:
+    """A photograph and where its results go."""
+
+    path: Path
+    mask: Path
+    overlay: Path
+
+
+def find_photographs(given: Sequence[Path], out: Path) -> list[Photograph]:
+    """Photographs among files and folders, folders searched with all below them.
+
+    Results are named as their photograph, without its ending where that is unique, else with it,
+    else also with its folder. Earlier results below ``out`` are no photographs.
+
+    Raises:
+        ValueError: an argument is neither file nor folder, nothing is found, two photographs
+            cannot be told apart by name, or a result would replace a photograph; one line.
+    """
+    results = [(out / name).resolve() for name in (MASKS, OVERLAYS)]
+    found: dict[Path, tuple[Path, PurePath]] = {}
+    for argument in given:
+        if not argument.exists():
+            raise ValueError(f"{argument}: no such file or folder")
+        root = argument if argument.is_dir() else argument.parent
+        files = _files(argument) if argument.is_dir() else [argument]
+        for path in files:
+            real = path.resolve()
+            if argument.is_dir() and any(real.is_relative_to(folder) for folder in results):
+                continue
+            found.setdefault(real, (path, path.relative_to(root)))
+    if not found:
+        raise ValueError(f"no photographs ({', '.join(ENDINGS)}) in {', '.join(map(str, given))}")
+    photographs = [
+        Photograph(path, out / MASKS / f"{name}.png", out / OVERLAYS / f"{name}.jpg")
+        for (path, _), name in zip(found.values(), _names(list(found.values())), strict=True)
+    ]
+    for photograph in photographs:
+        for result in (photograph.mask, photograph.overlay):
+            if result.resolve() in found:
+                raise ValueError(f"{result}: is a photograph; choose another folder with --out")
+    return photographs
+
+
+def _files(folder: Path) -> list[Path]:
+    """Photographs in a folder and below, sorted; hidden ones are left out."""
+    found = []
+    for place, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        found += [
+            Path(place, name)
+            for name in sorted(names)
+            if not name.startswith(".") and PurePath(name).suffix.lower() in ENDINGS
+        ]
+    return found
+
+
+def _names(photographs: Sequence[tuple[Path, PurePath]]) -> list[str]:
+    """A name for each photograph's results; small and capital letters count as the same."""
+    levels = (
+        [relative.with_suffix("").as_posix() for _, relative in photographs],
+        [relative.as_posix() for _, relative in photographs],
+        [
+            (path.resolve().parent.name / relative.parent / relative.name).as_posix()
+            for path, relative in photographs
+        ],
+    )
+    names = list(levels[0])
+    for longer in levels[1:]:
+        shared = _shared(names)
+        names = [new if old.casefold() in shared else old
+                 for old, new in zip(names, longer, strict=True)]  # fmt: skip
+    if shared := _shared(names):
+        one, other = [
+            path
+            for (path, _), name in zip(photographs, names, strict=True)
+            if name.casefold() == min(shared)
+        ][:2]
+        raise ValueError(f"{one} and {other}: their results would have one name; label them apart")
+    return names
+
+
+def _shared(names: Sequence[str]) -> set[str]:
+    counts = Counter(name.casefold() for name in names)
+    return {name for name, count in counts.items() if count > 1}

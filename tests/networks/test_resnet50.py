@@ -1,0 +1,128 @@
+"""ResNet-50 against a plain network written out here, with weights in torchvision's naming."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from hfpl.networks.backbones import build_backbone
+from hfpl.networks.interface import freeze
+from hfpl.networks.weights.match import load_weights
+
+BLOCKS, WIDTHS = (3, 4, 6, 3), (64, 128, 256, 512)
+
+
+def torchvision_weights() -> dict[str, torch.Tensor]:
+    """Names and shapes of torchvision's ResNet-50, random values, and its classifier."""
+    g = torch.Generator().manual_seed(0)
+    weights = {}
+
+    def conv(name, outputs, inputs, side):
+        scale = (2 / (inputs * side * side)) ** 0.5
+        weights[f"{name}.weight"] = torch.randn(outputs, inputs, side, side, generator=g) * scale
+
+    def bn(name, width):
+        weights[f"{name}.weight"] = 0.3 + 0.4 * torch.rand(width, generator=g)
+        weights[f"{name}.bias"] = 0.1 * torch.randn(width, generator=g)
+        weights[f"{name}.running_mean"] = 0.1 * torch.randn(width, generator=g)
+        weights[f"{name}.running_var"] = 0.5 + torch.rand(width, generator=g)
+        weights[f"{name}.num_batches_tracked"] = torch.tensor(9)
+
+    conv("conv1", 64, 3, 7)
+    bn("bn1", 64)
+    inputs = 64
+    for layer, (blocks, width) in enumerate(zip(BLOCKS, WIDTHS, strict=True), 1):
+        for block in range(blocks):
+            name = f"layer{layer}.{block}"
+            for part, (outputs, ins, side) in enumerate(
+                [(width, inputs, 1), (width, width, 3), (4 * width, width, 1)], 1
+            ):
+                conv(f"{name}.conv{part}", outputs, ins, side)
+                bn(f"{name}.bn{part}", outputs)
+            if block == 0:
+                conv(f"{name}.downsample.0", 4 * width, inputs, 1)
+                bn(f"{name}.downsample.1", 4 * width)
+            inputs = 4 * width
+    weights["fc.weight"] = torch.randn(1000, 2048, generator=g)
+    weights["fc.bias"] = torch.randn(1000, generator=g)
+    return weights
+
+
+def plain_features(w: dict[str, torch.Tensor], x: torch.Tensor) -> list[torch.Tensor]:
+    """Outputs of layers 2 to 4; the usual dilation in place of the last two strides."""
+
+    def conv(x, name, stride=1, padding=0, dilation=1):
+        return F.conv2d(x, w[f"{name}.weight"], None, stride, padding, dilation)
+
+    def bn(x, name):
+        mean, var, scale, shift = (
+            w[f"{name}.{part}"][:, None, None]
+            for part in ("running_mean", "running_var", "weight", "bias")
+        )
+        return (x - mean) / (var + 1e-5).sqrt() * scale + shift
+
+    x = bn(conv(x, "conv1", 2, 3), "bn1").clamp(min=0)
+    x = F.max_pool2d(x, 3, 2, 1)
+    outputs = []
+    # Stride, dilation of the first block, dilation of the others.
+    for layer, (stride, first, rest) in enumerate([(1, 1, 1), (2, 1, 1), (1, 1, 2), (1, 2, 4)], 1):
+        for block in range(BLOCKS[layer - 1]):
+            name = f"layer{layer}.{block}"
+            s, d = (stride, first) if block == 0 else (1, rest)
+            y = bn(conv(x, f"{name}.conv1"), f"{name}.bn1").clamp(min=0)
+            y = bn(conv(y, f"{name}.conv2", s, d, d), f"{name}.bn2").clamp(min=0)
+            y = bn(conv(y, f"{name}.conv3"), f"{name}.bn3")
+            if block == 0:
+                x = bn(conv(x, f"{name}.downsample.0", s), f"{name}.downsample.1")
+            x = (x + y).clamp(min=0)
+        outputs.append(x)
+    return outputs[1:]
+
+
+@pytest.fixture(scope="module")
+def weights():
+    return torchvision_weights()
+
+
+@pytest.fixture(scope="module")
+def loaded(weights, tmp_path_factory):
+    path = tmp_path_factory.mktemp("weights") / "resnet50.pth"
+    torch.save(weights, path)
+    backbone = build_backbone("resnet50", {})
+    return backbone.eval(), load_weights(path, backbone)
+
+
+def test_torchvisions_weights_load_but_for_the_classifier(weights, loaded):
+    backbone, match = loaded
+    assert match.unused == ("fc.weight", "fc.bias")
+    assert set(match.loaded) == weights.keys() - set(match.unused)
+    assert match.missing == match.reshaped == ()
+    assert len(match.loaded) == 318
+    assert sum(p.numel() for p in backbone.parameters()) == 23_508_032
+
+
+@pytest.mark.parametrize("size", [(64, 64), (65, 41)])
+def test_features_match_the_plain_network(weights, loaded, size):
+    backbone, _ = loaded
+    images = torch.randn(2, 3, *size, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        found, expected = backbone(images), plain_features(weights, images)
+    cells = tuple(-(-side // backbone.stride) for side in size)
+    for ours, theirs, width in zip(found, expected, backbone.channels, strict=True):
+        assert ours.shape == (2, width, *cells)
+        assert (ours - theirs).abs().max() <= 1e-4 * theirs.abs().max()
+        assert theirs.std() > 0.01
+
+
+@pytest.mark.parametrize(
+    ("stage", "frozen"), [("cam", {"conv1", "layer1"}), ("affinity", {"conv1", "layer1"}),
+                          ("segment", {"conv1"})]
+)  # fmt: skip
+def test_what_the_stages_train(stage, frozen):
+    with torch.device("meta"):
+        backbone = build_backbone("resnet50", {})
+    freeze(backbone, stage)
+    norms = {n for n, m in backbone.named_modules() if isinstance(m, nn.BatchNorm2d)}
+    for name, parameter in backbone.named_parameters():
+        fixed = name.split(".")[0] in frozen or name.rpartition(".")[0] in norms
+        assert parameter.requires_grad != fixed, name

@@ -1,0 +1,98 @@
+"""Which files are photographs, and results with names that tell them apart."""
+
+from pathlib import Path
+
+import pytest
+
+from hfpl.segment.photographs import find_photographs
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def touch(*names: str) -> None:
+    for name in names:
+        path = Path(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+
+def names(*given: str, out: str = "out") -> dict[str, str]:
+    """Photograph → its result's name."""
+    found = find_photographs([Path(g) for g in given], Path(out))
+    for photograph in found:
+        mask = photograph.mask.relative_to(f"{out}/masks").as_posix()
+        overlay = photograph.overlay.relative_to(f"{out}/overlays").as_posix()
+        assert mask.removesuffix(".png") == overlay.removesuffix(".jpg")
+    return {
+        p.path.as_posix(): p.mask.relative_to(f"{out}/masks").as_posix().removesuffix(".png")
+        for p in found
+    }
+
+
+def test_folders_are_searched_for_photographs_and_what_lies_below():
+    touch("p/b.JPG", "p/a b.png", "p/sub/ü'.tiff", "p/notes.txt", "p/.hidden.jpg", "p/.t/x.jpg")
+    assert names("p") == {"p/a b.png": "a b", "p/b.JPG": "b", "p/sub/ü'.tiff": "sub/ü'"}
+
+
+def test_a_file_is_taken_whatever_its_ending_and_once():
+    touch("p/a.jpg", "p/scan")
+    assert names("p/scan", "p", "p/a.jpg") == {"p/scan": "scan", "p/a.jpg": "a"}
+
+
+def test_equal_names_keep_their_endings():
+    touch("p/a.jpg", "p/a.png", "p/A.gif", "p/b.jpg", "p/sub/a.jpg")
+    assert names("p") == {
+        "p/A.gif": "A.gif",
+        "p/a.jpg": "a.jpg",
+        "p/a.png": "a.png",
+        "p/b.jpg": "b",
+        "p/sub/a.jpg": "sub/a",
+    }
+
+
+def test_equal_names_of_several_folders_keep_their_folders():
+    touch("one/a.jpg", "two/a.jpg", "two/c.jpg")
+    assert names("one", "two") == {
+        "one/a.jpg": "one/a.jpg",
+        "two/a.jpg": "two/a.jpg",
+        "two/c.jpg": "c",
+    }
+
+
+def test_a_name_with_an_ending_that_is_another_photographs_name():
+    touch("p/a.jpg", "p/a.png", "p/a.jpg.gif")
+    found = names("p")
+    assert len(set(found.values())) == 3
+
+
+def test_photographs_that_cannot_be_told_apart_are_named():
+    touch("x/p/a.jpg", "y/p/a.jpg")
+    with pytest.raises(ValueError, match=r"x/p/a\.jpg and y/p/a\.jpg: their results would"):
+        names("x/p", "y/p")
+
+
+def test_results_below_the_photographs_are_no_photographs():
+    touch("p/a.jpg", "p/out/masks/a.png", "p/out/overlays/a.jpg", "p/masks/b.png")
+    assert names("p", out="p/out") == {"p/a.jpg": "a", "p/masks/b.png": "masks/b"}
+    assert names("p", out="p") == {"p/a.jpg": "a", "p/out/masks/a.png": "out/masks/a",
+                                   "p/out/overlays/a.jpg": "out/overlays/a"}  # fmt: skip
+
+
+def test_a_photograph_is_never_replaced():
+    touch("out/masks/a.png")
+    with pytest.raises(ValueError, match=r"out/masks/a\.png: is a photograph; .*--out"):
+        names("out/masks/a.png")
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [("lost", "lost: no such file or folder"), ("empty", r"no photographs .* in empty")],
+)
+def test_nothing_to_label_is_one_clear_line(given, message):
+    Path("empty").mkdir()
+    with pytest.raises(ValueError, match=message):
+        names(given)
