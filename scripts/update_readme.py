@@ -40,7 +40,8 @@ def main() -> None:
     text = args.readme.read_text(encoding="utf-8")
     text = replaced(text, "scores", scores(rows))
     text = replaced(text, "times", times(args.results / params.dataset))
-    text = replaced(text, "storage", storage(args.params, args.results))
+    for name in ("parts", "storage"):
+        text = replaced(text, name, printed_by(f"{name}.py", args.params, args.results))
     write_text(args.readme, text)
 
 
@@ -101,10 +102,10 @@ def times(common: Path) -> str:
     return "\n".join([machine, "", *lines, ""])
 
 
-def storage(params: Path, results: Path) -> str:
-    """Output of benchmarks/storage.py."""
-    script = Path(__file__).parents[1] / "benchmarks" / "storage.py"
-    command = [sys.executable, str(script), "--params", str(params), "--results", str(results)]
+def printed_by(script: str, params: Path, results: Path) -> str:
+    """Output of a file in benchmarks/."""
+    path = Path(__file__).parents[1] / "benchmarks" / script
+    command = [sys.executable, str(path), "--params", str(params), "--results", str(results)]
     return subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE).stdout
 
 
