@@ -81,6 +81,7 @@ def test_a_later_run_resumes(server, served, path):
 )
 @given(st.binary(max_size=500), st.lists(st.integers(0, 200), max_size=3), st.booleans())
 def test_wherever_it_breaks_the_content_arrives(server, served, tmp_path, content, cuts, ranges):
+    content = b"PK" + content  # else the beginning of a web page is found sooner or later
     path = tmp_path / md5(content + repr((cuts, ranges)).encode())
     server.files["a"] = served(content, ranges=ranges, cuts=list(cuts))
     fetch(source(server.url("a"), content=content), path, AT_ONCE)
