@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from hfpl.data.generate import draw_picture
+from hfpl.data.shapes import CLASS_NAMES
 from hfpl.params import load_params
 from hfpl.params.dataset import ShapesDataset
 from hfpl.storage.shards import Shard
@@ -31,17 +32,20 @@ def main() -> None:
     if not isinstance(settings, ShapesDataset):
         parser.error(f"dataset '{params.dataset}': only generated pictures know their parts")
     print(f"Mean CAM on train ({settings.train} images), by part.\n")
-    print(f"| variant | {' | '.join(PARTS)} |")
-    print(f"|---|{'---:|' * len(PARTS)}")
+    print(f"| variant | class | {' | '.join(PARTS)} |")
+    print(f"|---|---|{'---:|' * len(PARTS)}")
     for variant in args.variants or [params.variant]:
         folder = args.results / params.dataset / variant / "cam"
-        means = mean_responses(settings, sorted(folder.glob("train-*.zip")))
-        print(f"| {variant} | {' | '.join(f'{mean:.2f}' for mean in means)} |")
+        of_class = responses(settings, sorted(folder.glob("train-*.zip")))
+        of_class["all"] = np.concatenate(list(of_class.values()))
+        for name, found in of_class.items():
+            means = " | ".join(f"{mean:.2f}" for mean in np.nanmean(found, axis=0))
+            print(f"| {variant} | {name} | {means} |")
 
 
-def mean_responses(settings: ShapesDataset, cams: list[Path]) -> np.ndarray:
-    """Means of the CAMs over the four parts, each class of each image counting once."""
-    found = []
+def responses(settings: ShapesDataset, cams: list[Path]) -> dict[str, np.ndarray]:
+    """By class: the CAM's mean over the four parts of each image that shows it, (images, 4)."""
+    found: dict[str, list] = {name: [] for name in CLASS_NAMES[: settings.classes]}
     for shard in map(Shard, cams):
         for image_id in shard.ids:
             scene = draw_picture(settings, int(image_id.removeprefix("train_")))
@@ -49,10 +53,11 @@ def mean_responses(settings: ShapesDataset, cams: list[Path]) -> np.ndarray:
             for k, cam in zip(classes, scores, strict=True):
                 head, own = scene.heads == k + 1, scene.mask == k + 1
                 parts = (head, own & ~head, ~own & (scene.mask > 0), scene.mask == 0)
-                found.append([cam[part].mean() if part.any() else np.nan for part in parts])
-    if not found:
-        raise SystemExit("no CAMs of training images there: run snakemake first")
-    return np.nanmean(found, axis=0)
+                means = [cam[part].mean() if part.any() else np.nan for part in parts]
+                found[CLASS_NAMES[k]].append(means)
+    if not all(found.values()):
+        raise SystemExit("no CAMs of all classes' training images there: run snakemake first")
+    return {name: np.array(means) for name, means in found.items()}
 
 
 if __name__ == "__main__":
