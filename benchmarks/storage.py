@@ -19,9 +19,8 @@ from hfpl.images.reading import ImageRoot
 from hfpl.params import Params, load_params
 from hfpl.pseudo.crf import crf_settings, pseudo_label_scores
 from hfpl.runtime import set_up
+from hfpl.storage.shards import quantised, restored
 from hfpl.walk.label import load_affinity_network, walked_label
-
-LEVELS = 255
 
 
 def main() -> None:
@@ -92,7 +91,7 @@ def print_scores(params: Params, common: Path) -> None:
         exact = np.zeros((0, *truth.shape), np.float32)
         if tags:
             exact = image_cams(cam_network, image, tags, params.cam.inference.scales, runtime)
-        rounded = np.rint(np.clip(exact, 0, 1) * LEVELS).astype(np.float32) / LEVELS
+        rounded = restored(quantised(exact))
         for compact, cams in ((False, exact), (True, rounded)):
             classes = np.array(tags, int)
             predictions = {
@@ -100,7 +99,7 @@ def print_scores(params: Params, common: Path) -> None:
             }
             (scores,) = pseudo_label_scores(pixels, np.clip(cams, 0, 1), alphas, crf)
             if compact:
-                scores = np.rint(scores * LEVELS)
+                scores = quantised(scores)
             predictions["CRF at alpha_low"] = np.array([0, *(k + 1 for k in tags)], np.uint8)[
                 scores.argmax(0)
             ]

@@ -42,7 +42,7 @@ def test_scores_are_one_grey_picture_with_the_classes_below_each_other(tmp_path)
     assert files_below(tmp_path / "out") == ["a.png"]
     with Image.open(tmp_path / "out" / "a.png") as image:
         assert image.mode == "L"
-        expected = np.repeat([0, 102, 255], 4)[:, None] * np.ones((1, 5))
+        expected = np.repeat([0, 80, 200], 4)[:, None] * np.ones((1, 5))
         assert np.array_equal(np.array(image), expected)
 
 

@@ -45,7 +45,7 @@ def test_scores_come_back_within_half_a_step(tmp_path_factory, scores, random):
     assert found_classes == classes
     assert found.dtype == np.float32
     assert found.shape == scores.shape
-    assert np.abs(found - scores).max() <= 0.5 / 255 + 1e-6
+    assert np.abs(found - scores).max() <= 0.5 / 200 + 1.1e-4
     first = path.read_bytes()
     write_scores(path, "a", classes, found)
     assert path.read_bytes() == first
@@ -54,7 +54,24 @@ def test_scores_come_back_within_half_a_step(tmp_path_factory, scores, random):
 def test_what_lies_outside_of_0_to_1_is_clipped(tmp_path):
     scores = np.array([[[-0.5, 0.0, 1.0, 1.7]]], np.float32)
     path = write_scores(tmp_path / "s.zip", "a", [3], scores)
-    assert Shard(path).scores("a", (1, 4))[1].tolist() == [[[0.0, 0.0, 1.0, 1.0]]]
+    assert Shard(path).scores("a", (1, 4))[1].tolist() == [
+        [[0.0, 0.0, pytest.approx(1, abs=0.003), pytest.approx(1, abs=0.003)]]
+    ]
+
+
+def test_no_threshold_falls_between_a_score_and_what_is_read(tmp_path):
+    """Thresholds at multiples of 0.005, half of which the evaluation uses."""
+    rng = np.random.default_rng(0)
+    thresholds = np.arange(200) / 200
+    near = thresholds[:, None] + rng.uniform(-0.004, 0.004, (200, 50))
+    near = near[np.abs(near - thresholds[:, None]) > 2e-4]
+    scores = np.concatenate([near, thresholds]).clip(0, 1).astype(np.float32)[None, None]
+    path = write_scores(tmp_path / "s.zip", "a", [0], scores)
+    found = Shard(path).scores("a", scores.shape[1:])[1]
+    for threshold in thresholds:
+        # A score that is the threshold itself lies not above it, but for its own rounding.
+        above = scores > threshold + 1e-6
+        assert np.array_equal(found > threshold, above), threshold
 
 
 def test_an_untagged_image_has_no_scores(tmp_path):
