@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
 """What Pillow raises on files that are no images."""
@@ -74,7 +74,12 @@ def _opened(content: bytes) -> Iterator[Image.Image]:
     with warnings.catch_warnings():
         # Pillow warns of images that it then reads, and raises an error on those twice as large.
         warnings.simplefilter("ignore")
-        with Image.open(io.BytesIO(content)) as image:
+        try:
+            opened = Image.open(io.BytesIO(content))
+        except UnidentifiedImageError:
+            # Pillow's own words name an object in memory.
+            raise ValueError("in no image format that Pillow knows, or damaged") from None
+        with opened as image:
             yield image
 
 

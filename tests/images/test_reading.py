@@ -247,3 +247,11 @@ def test_real_photographs_and_their_masks_are_read(photographs: Path):
         assert picture.size == labels.shape[::-1]
         assert set(np.unique(labels)) <= {*range(21), 255}
         assert len(np.unique(labels)) > 1
+
+
+@pytest.mark.parametrize("content", [b"", b"a text, whatever its name says"])
+def test_what_is_no_image_is_named_without_an_object_in_memory(tmp_path, content):
+    (tmp_path / "a.jpg").write_bytes(content)
+    record = ImageRecord("a", "a.jpg", 4, 4, (), "")
+    with pytest.raises(ValueError, match=r"a\.jpg: not a readable image: in no image format"):
+        ImageRoot(tmp_path).image(record)

@@ -23,10 +23,10 @@ def settings():
 
 
 def cams_of(number: int) -> np.ndarray:
-    """Values of steps of 1/255, so that storing them changes nothing."""
+    """Middles of steps of 1/200, so that storing them changes nothing."""
     shape = (len(TAGS[number]), *SIZES[number])
-    levels = np.random.default_rng(number).integers(0, 256, shape)
-    return levels.astype(np.float32) / np.float32(255)
+    steps = np.random.default_rng(number).integers(0, 200, shape)
+    return (steps.astype(np.float32) + np.float32(0.5)) / np.float32(200)
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def test_scores_are_the_crf_s_at_both_powers(settings, folder, tmp_path):
             channels, found = shard.scores(f"image{number}", SIZES[number])
             # Background, then the classes: class k is named k + 1.
             assert channels == [0, *(k + 1 for k in TAGS[number])]
-            np.testing.assert_allclose(found, scores, atol=0.5 / 255 + 1e-6)
+            np.testing.assert_allclose(found, scores, atol=0.5 / 200 + 1.1e-4)
 
 
 def test_the_high_power_leaves_less_background(settings, folder, tmp_path):
@@ -83,7 +83,7 @@ def test_an_untagged_image_is_background_for_certain(settings, folder, tmp_path)
     for file in refine(settings, folder, range(3), "all", tmp_path):
         channels, scores = Shard(file).scores("image2", SIZES[2])
         assert channels == [0]
-        assert (scores == 1).all()
+        assert (scores > 0.995).all()
 
 
 def test_results_do_not_depend_on_the_sharding(settings, folder, tmp_path):

@@ -32,11 +32,11 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
             no tensors; one line that names it.
     """
     path = Path(path)
-    if path.suffix not in READERS:
+    if path.suffix.lower() not in READERS:
         raise ValueError(f"{path}: unknown format; expected a name ending in {', '.join(READERS)}")
     if not path.is_file():
         raise ValueError(missing_file(path))
-    tensors = READERS[path.suffix](path)
+    tensors = READERS[path.suffix.lower()](path)
     if not tensors:
         raise ValueError(f"{path}: holds no tensors")
     return tensors
