@@ -30,12 +30,12 @@ def photographs() -> Path:
 
     ``HFPL_PHOTOGRAPHS`` names it; else it is looked for beside the checkout.
     """
-    folder = Path(
-        os.environ.get("HFPL_PHOTOGRAPHS", REPOSITORY.parent / "shared" / "data" / "voc6")
+    return _real_data(
+        "HFPL_PHOTOGRAPHS",
+        "voc6",
+        "JPEGImages",
+        "no photographs: HFPL_PHOTOGRAPHS names no folder in VOC's layout",
     )
-    if not (folder / "JPEGImages").is_dir():
-        pytest.skip("no photographs: HFPL_PHOTOGRAPHS names no folder in VOC's layout")
-    return folder
 
 
 @pytest.fixture(scope="session")
@@ -44,11 +44,19 @@ def coco_mini() -> Path:
 
     ``HFPL_COCO_MINI`` names it; else it is looked for beside the checkout.
     """
-    folder = Path(
-        os.environ.get("HFPL_COCO_MINI", REPOSITORY.parent / "shared" / "data" / "coco_mini")
+    return _real_data(
+        "HFPL_COCO_MINI",
+        "coco_mini",
+        "annotations",
+        "no COCO images: HFPL_COCO_MINI names no folder with images and annotations",
     )
-    if not (folder / "annotations").is_dir():
-        pytest.skip("no COCO images: HFPL_COCO_MINI names no folder with images and annotations")
+
+
+def _real_data(variable: str, name: str, inside: str, reason: str) -> Path:
+    """The folder that an environment variable names; skips where ``inside`` is not in it."""
+    folder = Path(os.environ.get(variable, REPOSITORY.parent / "shared" / "data" / name))
+    if not (folder / inside).is_dir():
+        pytest.skip(reason)
     return folder
 
 
