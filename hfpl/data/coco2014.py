@@ -9,6 +9,7 @@ from hfpl.data.coco_masks import CocoImage, draw_mask, read_image_ids, read_inst
 from hfpl.data.members import Members
 from hfpl.images.palette import encode_mask
 from hfpl.progress import track
+from hfpl.storage.archive import add_file
 from hfpl.storage.atomic import replacing
 
 _SPLITS = ("train", "val")
@@ -51,10 +52,10 @@ def convert(archives: Mapping[str, Path], path: str | Path) -> dict[str, int]:
         zipfile.ZipFile(temporary, "w") as archive,
         track("data convert", len(wanted), "images") as advance,
     ):
-        voc.add_file(archive, voc.CLASS_FILE, "\n".join(classes) + "\n")
+        add_file(archive, voc.CLASS_FILE, "\n".join(classes) + "\n")
         for split, ids in lists.items():
             text = "".join(f"{_name(number)}\n" for number in sorted(ids))
-            voc.add_file(archive, f"{voc.LISTS}/{split}.txt", text)
+            add_file(archive, f"{voc.LISTS}/{split}.txt", text)
         for number in sorted(wanted):
             photograph = _photograph(number, train, val)
             _write_image(archive, _name(number), photograph, images.pop(number), labels, classes)
@@ -114,8 +115,8 @@ def _write_image(
     except ValueError as error:
         raise ValueError(f"image {name}: {error}") from None
     objects = [(classes[k], *box) for k, *box in voc.class_boxes(mask)]
-    voc.add_file(archive, f"{voc.IMAGES}/{name}.jpg", photograph)
-    voc.add_file(archive, f"{voc.MASKS}/{name}.png", encode_mask(mask))
-    voc.add_file(
+    add_file(archive, f"{voc.IMAGES}/{name}.jpg", photograph)
+    add_file(archive, f"{voc.MASKS}/{name}.png", encode_mask(mask))
+    add_file(
         archive, f"{voc.ANNOTATIONS}/{name}.xml", voc.annotation_xml(name, mask.shape, objects)
     )

@@ -10,6 +10,7 @@ from hfpl.data.shapes import CLASS_NAMES, Scene, draw_scene
 from hfpl.images.palette import encode_mask
 from hfpl.params.dataset import ShapesDataset
 from hfpl.progress import track
+from hfpl.storage.archive import add_file
 from hfpl.storage.atomic import replacing
 
 SHAPES_LISTS = {"training": "train", "train": "train", "val": "val"}
@@ -34,9 +35,9 @@ def write_shapes(path: str | Path, settings: ShapesDataset) -> None:
     }
     ids = {split: [f"{split}_{i - part[0]:06d}" for i in part] for split, part in numbers.items()}
     with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-        voc.add_file(archive, voc.CLASS_FILE, "\n".join(CLASS_NAMES[: settings.classes]) + "\n")
+        add_file(archive, voc.CLASS_FILE, "\n".join(CLASS_NAMES[: settings.classes]) + "\n")
         for split, names in ids.items():
-            voc.add_file(archive, f"{voc.LISTS}/{split}.txt", "\n".join(names) + "\n")
+            add_file(archive, f"{voc.LISTS}/{split}.txt", "\n".join(names) + "\n")
         with track("data", sum(map(len, ids.values())), "pictures") as advance:
             for split, part in numbers.items():
                 for number, name in zip(part, ids[split], strict=True):
@@ -65,6 +66,6 @@ def _write_picture(
     _, jpeg = cv2.imencode(".jpg", scene.image[..., ::-1], _JPEG)
     objects = [(CLASS_NAMES[k], *box) for k, *box in voc.class_boxes(scene.mask)]
     xml = voc.annotation_xml(name, scene.mask.shape, objects)
-    voc.add_file(archive, f"{voc.IMAGES}/{name}.jpg", jpeg.tobytes())
-    voc.add_file(archive, f"{voc.MASKS}/{name}.png", encode_mask(scene.mask))
-    voc.add_file(archive, f"{voc.ANNOTATIONS}/{name}.xml", xml)
+    add_file(archive, f"{voc.IMAGES}/{name}.jpg", jpeg.tobytes())
+    add_file(archive, f"{voc.MASKS}/{name}.png", encode_mask(scene.mask))
+    add_file(archive, f"{voc.ANNOTATIONS}/{name}.xml", xml)

@@ -1,7 +1,6 @@
 """PASCAL VOC 2012's layout: lists, annotations, images and masks below one root."""
 
 import xml.etree.ElementTree as ElementTree
-import zipfile
 from collections.abc import Sequence
 from xml.sax.saxutils import escape
 
@@ -127,8 +126,3 @@ def class_boxes(mask: np.ndarray) -> list[tuple[int, int, int, int, int]]:
         corners = (columns[0] + 1, rows[0] + 1, columns[-1] + 1, rows[-1] + 1)
         boxes.append((value - 1, *map(int, corners)))
     return boxes
-
-
-def add_file(archive: zipfile.ZipFile, name: str, content: bytes | str) -> None:
-    """Store a file in a zip; equal content gives equal bytes, whenever it is written."""
-    archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), content)

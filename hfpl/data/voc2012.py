@@ -7,6 +7,7 @@ from pathlib import Path
 from hfpl.data import voc
 from hfpl.data.members import Members
 from hfpl.progress import track
+from hfpl.storage.archive import add_file
 from hfpl.storage.atomic import replacing
 
 _DEVKIT = "VOCdevkit/VOC2012"
@@ -42,13 +43,13 @@ def convert(archives: Mapping[str, Path], path: str | Path) -> dict[str, int]:
         ):
             for name in sorted(lists):
                 text = published.get(name, "\n".join(lists["trainaug"]) + "\n")
-                voc.add_file(archive, f"{voc.LISTS}/{name}.txt", text)
+                add_file(archive, f"{voc.LISTS}/{name}.txt", text)
             for image_id in ids:
                 files = [f"{voc.IMAGES}/{image_id}.jpg", f"{voc.ANNOTATIONS}/{image_id}.xml"]
                 if image_id in scored:
                     files.append(f"{voc.MASKS}/{image_id}.png")
                 for file in files:
-                    voc.add_file(archive, file, devkit.read(f"{_DEVKIT}/{file}"))
+                    add_file(archive, file, devkit.read(f"{_DEVKIT}/{file}"))
                 advance()
     return {name: len(names) for name, names in lists.items()}
 

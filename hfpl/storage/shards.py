@@ -16,7 +16,7 @@ import numpy as np
 
 from hfpl.images.decode import UNREADABLE
 from hfpl.images.palette import decode_mask, encode_mask
-from hfpl.storage.archive import Archive
+from hfpl.storage.archive import Archive, add_file
 from hfpl.storage.atomic import replacing
 
 _INDEX = "index.json"
@@ -80,7 +80,7 @@ class ShardWriter:
 
     def _write(self, name: str, content: bytes) -> None:
         # PNGs are compressed already, so they are stored.
-        self._archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), content)
+        add_file(self._archive, name, content)
 
 
 @contextmanager
