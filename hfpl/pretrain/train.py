@@ -1,13 +1,14 @@
 """Train a backbone to classify generated pictures of one object each."""
 
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hfpl.data.shapes import draw_scene
+from hfpl.data.shapes import Scene, draw_scene
 from hfpl.images.normalise import normalise
 from hfpl.networks.backbones import build_backbone
 from hfpl.networks.interface import StandsOnBackbone
@@ -71,17 +72,38 @@ class _Classifier(StandsOnBackbone):
 
 
 class _Pictures:
-    """Pictures drawn when they are asked for, mirrored at random."""
+    """Generated pictures, mirrored at random.
+
+    Drawing one takes longer than training on it. Each is drawn when it is first asked for and kept,
+    as a file that all loader processes map, for the epochs that follow.
+    """
 
     def __init__(self, settings: Pretrain) -> None:
         self.settings = settings
+        # The file has no name and goes with the last process that maps it.
+        with TemporaryFile() as file:
+            shape = (settings.images, 3 * settings.size**2 + 1)
+            self._drawn = np.memmap(file, np.uint8, "w+", shape=shape)
 
     def __len__(self) -> int:
         return self.settings.images
 
     def sample(self, index: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Normalised picture (3, size, size) float32 and its class, int64."""
+        kept = self._drawn[index]
+        if kept[-1] == 0:
+            scene = self._draw(index)
+            kept[:-1] = scene.image.reshape(-1)
+            kept[-1] = scene.classes[0] + 1  # last: it says that the picture is there
+        image = normalise(kept[:-1].reshape(self.settings.size, self.settings.size, 3))
+        if rng.random() < 0.5:
+            image = image[:, ::-1]
+        tensor = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
+        return tensor, torch.tensor(int(kept[-1]) - 1)
+
+    def _draw(self, index: int) -> Scene:
         s = self.settings
-        scene = draw_scene(
+        return draw_scene(
             s.seed,
             index,
             size=s.size,
@@ -92,8 +114,3 @@ class _Pictures:
             texture_amplitude=s.texture_amplitude,
             head_fraction=s.head_fraction,
         )
-        image = normalise(scene.image)
-        if rng.random() < 0.5:
-            image = image[:, ::-1]
-        tensor = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
-        return tensor, torch.tensor(scene.classes[0])

@@ -123,6 +123,23 @@ def test_a_sample_is_its_picture_or_the_mirror_image_with_its_class(params):
     assert mirrored == {False, True}
 
 
+def test_a_picture_is_drawn_once(params, monkeypatch):
+    drawn = []
+
+    def counted(seed, index, **settings):
+        drawn.append(index)
+        return draw_scene(seed, index, **settings)
+
+    monkeypatch.setattr(train, "draw_scene", counted)
+    pictures = train._Pictures(params.pretrain)
+    first = pictures.sample(3, np.random.default_rng(0))
+    for index in (3, 1, 3):
+        again = pictures.sample(index, np.random.default_rng(0))
+    assert drawn == [3, 1]
+    assert torch.equal(first[0], again[0])
+    assert torch.equal(first[1], again[1])
+
+
 def test_fewer_pictures_than_a_batch_are_one_clear_error(params, tmp_path):
     with pytest.raises(ValueError, match="4 training images are fewer than a batch of 8"):
         pretrain(params, tmp_path, images=4)
