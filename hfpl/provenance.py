@@ -16,7 +16,8 @@ _ENTRY = {
     "data_generate": "hfpl.data.generate",
     "data_download": "hfpl.data.download",
     "data_convert": "hfpl.data.members",
-    "data": "hfpl.data.index",
+    "data_index": "hfpl.data.index",
+    "data_masks": "hfpl.data.masks",
     "pretrain": "hfpl.pretrain.train",
     "cam_train": "hfpl.cam.train",
     "cam_infer": "hfpl.cam.infer",
@@ -31,7 +32,7 @@ _ENTRY = {
     "report": "hfpl.report.pictures",
 }
 """Module that computes each job's result; what it imports within the package counts too."""
-_DATA_ENTRY = {"folder": "hfpl.data.folder"}
+_INDEX_ENTRY = {"folder": "hfpl.data.folder"}
 """Module that indexes a data set, for the formats that have one of their own."""
 
 _USES_METHOD = ("cam_train", "cam_infer")
@@ -39,7 +40,8 @@ _NO_BACKBONE = (
     "data_generate",
     "data_download",
     "data_convert",
-    "data",
+    "data_index",
+    "data_masks",
     "pseudo",
     "evaluate_cam",
     "evaluate_masks",
@@ -58,8 +60,8 @@ def job_key(params: Params, job: str, variant: str | None = None) -> dict[str, A
     modules = [_ENTRY[job]]
     if job == "data_convert":
         modules.append(f"hfpl.data.{params.datasets[params.dataset].format}")
-    if job == "data":
-        modules = [_DATA_ENTRY.get(params.datasets[params.dataset].format, _ENTRY[job])]
+    if job == "data_index":
+        modules = [_INDEX_ENTRY.get(params.datasets[params.dataset].format, _ENTRY[job])]
     if job not in _NO_BACKBONE:
         modules.append(f"hfpl.networks.backbones.{params.network.backbone}")
     if job in _USES_METHOD:

@@ -260,12 +260,16 @@ def test_a_log_that_cannot_be_written_is_named(fails, folder):
 
 def test_a_data_set_is_generated_indexed_scored_and_shown(folder, capsys):
     assert main(["data", "generate", "--archive", "a.zip"]) == 0
-    truth = ["--images", "a.zip"]
+    images = ["--images", "a.zip"]
     for split in ("train", "val"):
-        truth += [f"--{split}-manifests", f"{split}-0.json", f"{split}-1.json"]
+        images += [f"--{split}-manifests", f"{split}-0.json", f"{split}-1.json"]
+    truth = [*images]
+    for split in ("train", "val"):
         truth += [f"--{split}-masks", f"{split}-0.masks.json", f"{split}-1.masks.json"]
-    assert main(["data", "index", *truth]) == 0
+    assert main(["data", "index", *images]) == 0
     assert "24 train images, 8 val images indexed" in capsys.readouterr().err
+    assert main(["data", "masks", *truth]) == 0
+    assert "32 masks indexed" in capsys.readouterr().err
     with write_shard("cams.zip") as cams, write_shard("masks.zip") as masks:
         for split in ("train", "val"):
             for image in read_manifests([f"{split}-0.json", f"{split}-1.json"]).images:

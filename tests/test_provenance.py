@@ -215,8 +215,8 @@ def test_methods_and_backbones_count_only_for_the_jobs_that_load_them(
     backbone, _ = codes_in(tmp_path, params_file)
     without = {job for job in start if method[job] == backbone[job]}
     assert without == {
-        "data_generate", "data_download", "data_convert", "data", "pseudo", "evaluate_cam",
-        "evaluate_masks", "evaluate", "report",
+        "data_generate", "data_download", "data_convert", "data_index", "data_masks", "pseudo",
+        "evaluate_cam", "evaluate_masks", "evaluate", "report",
     }  # fmt: skip
 
 
@@ -259,7 +259,7 @@ def test_a_data_set_depends_on_the_code_of_its_format():
     }
     assert len({code_digest((module,)) for module in expected}) == 2
     for module, params in expected.items():
-        assert job_key(params, "data")["code"] == code_digest((module,))
+        assert job_key(params, "data_index")["code"] == code_digest((module,))
 
 
 def test_swapped_values_are_a_change():

@@ -7,6 +7,7 @@ from pathlib import Path
 from hfpl.images.manifest import SPLITS
 from hfpl.options import add_file, add_images, add_params, read_params
 from hfpl.params import Params
+from hfpl.params.dataset import Dataset
 from hfpl.params.downloads import Source, sources_of
 from hfpl.params.suggest import suggest
 
@@ -43,14 +44,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     convert.set_defaults(run=_convert)
 
     index = actions.add_parser("index", help="write the manifests of a data set")
-    add_params(index, "data")
+    add_params(index, "data_index")
     add_images(index)
     for split in SPLITS:
         add_file(
             index, f"{split}-manifests", f"manifests of {split} to write, one a shard", nargs="+"
         )
-        add_file(index, f"{split}-masks", f"mask manifests of {split} to write", nargs="+")
     index.set_defaults(run=_index)
+
+    masks = actions.add_parser("masks", help="write the manifests of a data set's masks")
+    add_params(masks, "data_masks")
+    add_images(masks)
+    for split in SPLITS:
+        add_file(masks, f"{split}-manifests", f"manifests of {split}", nargs="+")
+        add_file(masks, f"{split}-masks", f"mask manifests of {split} to write", nargs="+")
+    masks.set_defaults(run=_masks)
 
 
 def _generate(args: argparse.Namespace) -> str:
@@ -118,21 +126,45 @@ def _convert(args: argparse.Namespace) -> str:
 
 
 def _index(args: argparse.Namespace) -> str:
-    from hfpl.data import voc
-    from hfpl.data.generate import SHAPES_LISTS
     from hfpl.data.index import write_index
     from hfpl.images.reading import ImageRoot
 
     params = read_params(args)
     settings = params.datasets[params.dataset]
+    root = ImageRoot(args.images)
     manifests = {"train": args.train_manifests, "val": args.val_manifests}
-    masks = {"train": args.train_masks, "val": args.val_masks}
     if settings.format == "folder":
         from hfpl.data.folder import write_folder_index
 
-        root = ImageRoot(args.images)
-        return write_folder_index(params.dataset, root, settings, manifests, masks)
-    made = {"shapes": SHAPES_LISTS, **voc.PUBLISHED_LISTS}
-    lists = made.get(settings.format) or settings.lists.model_dump()
-    counts = write_index(params.dataset, ImageRoot(args.images), lists, manifests, masks)
+        return write_folder_index(params.dataset, root, settings, manifests)
+    counts = write_index(params.dataset, root, _lists(settings), manifests)
     return ", ".join(f"{count} {split} images" for split, count in counts.items()) + " indexed"
+
+
+def _masks(args: argparse.Namespace) -> str:
+    from hfpl.data.labels import counted
+    from hfpl.data.masks import folder_masks, listed_masks, write_mask_manifests
+    from hfpl.images.reading import ImageRoot
+
+    params = read_params(args)
+    settings = params.datasets[params.dataset]
+    root = ImageRoot(args.images)
+    manifests = {"train": args.train_manifests, "val": args.val_manifests}
+    rest: list[str] = []
+    if settings.format == "folder":
+        found, rest = folder_masks(root, manifests)
+    else:
+        found = listed_masks(root, _lists(settings), manifests)
+    masks = {"train": args.train_masks, "val": args.val_masks}
+    write_mask_manifests(root, found, manifests, masks)
+    note = counted(rest, "files in masks are not <name of an image in the list>.png")
+    return f"{len(found)} masks indexed" + (f"; {note}" if rest else "")
+
+
+def _lists(settings: Dataset) -> dict[str, str]:
+    """Names of the lists of a data set in VOC's layout."""
+    from hfpl.data import voc
+    from hfpl.data.generate import SHAPES_LISTS
+
+    made = {"shapes": SHAPES_LISTS, **voc.PUBLISHED_LISTS}
+    return made.get(settings.format) or settings.lists.model_dump()

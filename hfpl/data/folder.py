@@ -1,4 +1,4 @@
-"""A folder of photographs: ``images/``, their tags in ``labels.csv``, maybe ``masks/``."""
+"""A folder of photographs: ``images/``, their tags in ``labels.csv``."""
 
 import difflib
 import hashlib
@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from hfpl.data.labels import LABEL_FILE, LabelRow, clean, has_control, read_labels, shown
-from hfpl.data.records import mask_record, shrunk_record, write_split
+from hfpl.data.labels import LABEL_FILE, LabelRow, clean, counted, has_control, read_labels, shown
+from hfpl.data.records import shrunk_record, write_split
 from hfpl.data.voc import CLASS_FILE
 from hfpl.images.manifest import SPLITS, Manifest
 from hfpl.images.reading import ImageRoot
@@ -17,7 +17,7 @@ from hfpl.params.folder import FolderDataset
 from hfpl.params.suggest import suggest
 from hfpl.progress import track
 
-IMAGES, MASKS = "images", "masks"
+IMAGES = "images"
 _ENDINGS = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 
 
@@ -47,45 +47,39 @@ def write_folder_index(
     dataset: str,
     root: ImageRoot,
     settings: FolderDataset,
-    manifests: Mapping[str, list[Path]],
-    masks: Mapping[str, list[Path]],
+    manifests: Mapping[str, Sequence[Path]],
 ) -> str:
-    """Read the list, the images and the masks, and write the manifests.
+    """Read the list and the images, and write the manifests.
 
     Every image is decoded whole, so that a damaged one is found here and not hours later.
 
     Args:
         dataset: name that results carry.
         root: folder, or zip of one.
-        manifests, masks: for each split, the files to write, one per shard.
+        manifests: for each split, the files to write, one per shard.
 
     Returns:
         A line about what was found, and what was left out.
 
     Raises:
-        ValueError: a list, image or mask is missing or malformed; the message names it.
+        ValueError: the list or an image is missing or malformed; the message names it.
     """
     photographs, notes = read_photographs(root)
     classes = read_folder_classes(root, photographs)
     members = assign_splits(photographs, settings.val_share, str(root.root))
-    found_masks = _find_masks(root, photographs, notes)
     content = {}
-    with track("data", len(photographs), "images") as advance:
+    with track("data index", len(photographs), "images") as advance:
         for split in SPLITS:
-            images, truths = [], []
+            images = []
             for photo in sorted(members[split], key=lambda photo: photo.id):
                 tags = tuple(sorted(classes.index(tag) for tag in photo.tags))
                 file = f"{IMAGES}/{photo.file}"
-                record, size = shrunk_record(root, photo.id, file, tags, settings.max_side)
-                images.append(record)
-                if photo.id in found_masks:
-                    file = f"{MASKS}/{found_masks[photo.id]}"
-                    truths.append(mask_record(root, photo.id, file, size, len(classes) + 1))
+                images.append(shrunk_record(root, photo.id, file, tags, settings.max_side))
                 advance()
-            content[split] = (Manifest(dataset, split, classes, tuple(images)), truths)
-    for split, (whole, truths) in content.items():
-        write_split(whole, truths, manifests[split], masks[split])
-    return _summary(members, classes, len(found_masks), notes)
+            content[split] = Manifest(dataset, split, classes, tuple(images))
+    for split, whole in content.items():
+        write_split(whole, manifests[split])
+    return _summary(members, classes, notes)
 
 
 def read_photographs(root: ImageRoot) -> tuple[list[Photograph], list[str]]:
@@ -117,7 +111,7 @@ def read_photographs(root: ImageRoot) -> tuple[list[Photograph], list[str]]:
     listed = {photo.file for photo in photographs}
     rest = [f for f in files if f not in listed and _is_image(f)]
     if rest:
-        notes.append(_count(rest, f"images without a row in {LABEL_FILE} are not used"))
+        notes.append(counted(rest, f"images without a row in {LABEL_FILE} are not used"))
     return sorted(photographs, key=lambda photo: photo.id), notes
 
 
@@ -249,37 +243,13 @@ def _read_class_file(root: ImageRoot) -> tuple[str, ...]:
     return tuple(classes)
 
 
-def _find_masks(
-    root: ImageRoot, photographs: Sequence[Photograph], notes: list[str]
-) -> dict[str, str]:
-    """Image id → name of its mask's file."""
-    ids = {photo.id for photo in photographs}
-    found, rest = {}, []
-    for file in root.names(MASKS):
-        path = PurePosixPath(file)
-        image_id = unicodedata.normalize("NFC", path.stem)
-        if path.suffix.lower() == ".png" and image_id in ids:
-            found[image_id] = file
-        elif not file.startswith("."):
-            rest.append(file)
-    if rest:
-        notes.append(_count(rest, f"files in {MASKS} are not <name of an image in the list>.png"))
-    return found
-
-
 def _is_image(file: str) -> bool:
     return not file.startswith(".") and PurePosixPath(file).suffix.lower() in _ENDINGS
-
-
-def _count(files: Sequence[str], what: str) -> str:
-    more = ", …" if len(files) > 3 else ""
-    return f"{len(files)} {what} ({', '.join(map(shown, files[:3]))}{more})"
 
 
 def _summary(
     members: Mapping[str, Sequence[Photograph]],
     classes: Sequence[str],
-    masks: int,
     notes: Sequence[str],
 ) -> str:
     """What a person should look at before training: classes with counts, and what was left out."""
@@ -295,4 +265,4 @@ def _summary(
     if untagged:
         notes.append(f"{untagged} images have no tag: they are taken to show none of the classes")
     images = ", ".join(f"{len(photos)} {split} images" for split, photos in members.items())
-    return "; ".join([f"{images}, {masks} masks indexed", f"classes: {tagged}", *notes])
+    return "; ".join([f"{images} indexed", f"classes: {tagged}", *notes])

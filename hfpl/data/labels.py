@@ -67,6 +67,12 @@ def shown(text: str) -> str:
     return repr(text if len(text) <= 80 else text[:79] + "…")
 
 
+def counted(files: Sequence[str], what: str) -> str:
+    """How many files are what, with the names of the first for a message."""
+    more = ", …" if len(files) > 3 else ""
+    return f"{len(files)} {what} ({', '.join(map(shown, files[:3]))}{more})"
+
+
 def clean(text: str) -> str:
     """Text in Unicode's composed form, each run of white space as one space."""
     return " ".join(unicodedata.normalize("NFC", text).split())

@@ -9,6 +9,8 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from hfpl.storage.archive import read_file
+
 _UNREADABLE = (
     OSError, EOFError, RuntimeError, NotImplementedError,
     zipfile.BadZipFile, zlib.error, tarfile.TarError,
@@ -16,9 +18,6 @@ _UNREADABLE = (
 
 LARGEST = 64 * 2**20
 """Bytes of the largest image, mask or annotation that is read."""
-
-_BOUNDED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-"""Methods that Python unpacks no further than asked."""
 
 
 class Members:
@@ -67,24 +66,16 @@ class Members:
         if name not in self._found:
             raise ValueError(f"{self.path}: no file '{name}' in it; it is not the expected archive")
         info = self._found[name]
-        size = info.file_size if isinstance(info, zipfile.ZipInfo) else info.size
-        if size > limit:
-            raise ValueError(f"{self.path}: '{name}' has {size} bytes, more than {limit}: refused")
-        if getattr(info, "compress_type", zipfile.ZIP_STORED) not in _BOUNDED:
-            raise ValueError(f"{self.path}: '{name}' is compressed by an unusual method: refused")
         try:
             if isinstance(self._archive, zipfile.ZipFile):
-                # A number of bytes bounds what is decompressed, whatever the archive says.
-                with self._archive.open(info) as file:
-                    content = file.read(size)
-            else:
-                content = self._archive.extractfile(info).read()
+                return read_file(self._archive, info, limit)
+            if info.size > limit:
+                raise tarfile.TarError(f"{info.size} bytes, more than {limit}: refused")
+            content = self._archive.extractfile(info).read()
+            if len(content) != info.size:
+                raise tarfile.TarError(f"{len(content)} of {info.size} bytes")
         except _UNREADABLE as error:
             raise ValueError(f"{self.path}: '{name}' cannot be read: {error}") from None
-        if len(content) != size:
-            raise ValueError(
-                f"{self.path}: '{name}' cannot be read: {len(content)} of {size} bytes"
-            )
         return content
 
     def _usable(self) -> Iterator[tuple[str, zipfile.ZipInfo | tarfile.TarInfo]]:

@@ -12,6 +12,11 @@ from PIL import Image, UnidentifiedImageError
 UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
 """What Pillow raises on files that are no images."""
 
+LARGEST = 100_000_000
+"""Pixels of the largest image that is decoded; as RGB it takes 300 MB."""
+
+_ROWS = 256
+
 _ORIENTATION = 0x0112
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -72,7 +77,7 @@ def shrunk_size(size: tuple[int, int], max_side: int | None) -> tuple[int, int]:
 @contextmanager
 def _opened(content: bytes) -> Iterator[Image.Image]:
     with warnings.catch_warnings():
-        # Pillow warns of images that it then reads, and raises an error on those twice as large.
+        # Pillow warns of images that are larger than its limit and reads them; ours is an error.
         warnings.simplefilter("ignore")
         try:
             opened = Image.open(io.BytesIO(content))
@@ -80,6 +85,10 @@ def _opened(content: bytes) -> Iterator[Image.Image]:
             # Pillow's own words name an object in memory.
             raise ValueError("in no image format that Pillow knows, or damaged") from None
         with opened as image:
+            if image.width * image.height > LARGEST:
+                raise ValueError(
+                    f"{image.width}x{image.height} pixels, more than {LARGEST}: shrink it"
+                )
             yield image
 
 
@@ -111,5 +120,9 @@ def _deep_to_rgb(image: Image.Image) -> Image.Image:
     # Formats whose samples have at most 16 bits: Pillow reads some of them into 32.
     if not deep and image.format not in ("PNG", "PPM"):
         raise ValueError("32 bits a pixel have no known range; save the image with 8 or 16")
-    grey = np.rint(np.clip(values.astype(np.float32), 0, 65535) / 257).astype(np.uint8)
+    grey = np.empty(values.shape, np.uint8)
+    # By rows: as floats the whole image would take four times as much memory.
+    for top in range(0, len(values), _ROWS):
+        part = values[top : top + _ROWS].astype(np.float32)
+        grey[top : top + _ROWS] = np.rint(np.clip(part, 0, 65535) / 257)
     return Image.fromarray(grey).convert("RGB")

@@ -10,7 +10,10 @@ from PIL import Image
 from hfpl.images.decode import UNREADABLE, decode_image, shrunk_size
 from hfpl.images.manifest import ImageRecord, MaskRecord
 from hfpl.images.palette import decode_mask
-from hfpl.storage.archive import Archive
+from hfpl.storage.archive import Archive, read_file
+
+_LARGEST = 512 * 2**20
+"""Bytes of the largest file that is read out of a zip."""
 
 
 class ImageRoot:
@@ -44,10 +47,11 @@ class ImageRoot:
         try:
             if self.root.is_dir():
                 return (self.root / file).read_bytes()
-            return self._zip().read(file)
+            archive = self._zip()
+            return read_file(archive, archive.getinfo(file), _LARGEST)
         except KeyError:
             raise ValueError(f"{self.root}/{file}: cannot be read: not there") from None
-        except (OSError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+        except (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
             reason = getattr(error, "strerror", None) or error
             raise ValueError(f"{self.root}/{file}: cannot be read: {reason}") from None
 

@@ -59,14 +59,21 @@ def _data_convert(params: Params, variant: str) -> list[str]:
     return [f"datasets.{params.dataset}.format"] if sources_of(dataset) else []
 
 
-def _data(params: Params, variant: str) -> list[str]:
+def _data_index(params: Params, variant: str) -> list[str]:
     # Where the folder lies does not change what is in it; its content is a dependency of the rule.
     entry = f"datasets.{params.dataset}"
     more = _DATA_KEYS.get(params.datasets[params.dataset].format, [])
     return ["dataset", "shards", f"{entry}.format", *(f"{entry}.{key}" for key in more)]
 
 
-_DATA_KEYS = {"voc": ["lists"], "folder": ["max_side", "val_share"]}
+def _data_masks(params: Params, variant: str) -> list[str]:
+    entry = f"datasets.{params.dataset}"
+    listed = params.datasets[params.dataset].format == "voc"
+    lists = [f"{entry}.lists.{name}" for name in ("train", "val")] if listed else []
+    return [f"{entry}.format", *lists]
+
+
+_DATA_KEYS = {"voc": ["lists.training", "lists.val"], "folder": ["max_side", "val_share"]}
 """Keys of a data set's entry that its manifests depend on, by its format."""
 
 
@@ -148,7 +155,8 @@ JOBS: dict[str, Callable[[Params, str], list[str]]] = {
     "data_generate": _generate,
     "data_download": _data_download,
     "data_convert": _data_convert,
-    "data": _data,
+    "data_index": _data_index,
+    "data_masks": _data_masks,
     "pretrain": _pretrain,
     "cam_train": _cam_train,
     "cam_infer": _cam_infer,

@@ -35,6 +35,29 @@ class Archive:
         self.__init__(**state)
 
 
+_BOUNDED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""Methods that Python unpacks no further than asked."""
+
+
+def read_file(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> bytes:
+    """Content of a file in a zip that is not trusted, of at most ``limit`` bytes.
+
+    Raises:
+        zipfile.BadZipFile, OSError, EOFError, RuntimeError, NotImplementedError, zlib.error: it is
+            larger, packed by a method that could unpack to any size, or damaged.
+    """
+    if info.file_size > limit:
+        raise zipfile.BadZipFile(f"{info.file_size} bytes, more than {limit}: refused")
+    if info.compress_type not in _BOUNDED:
+        raise zipfile.BadZipFile("compressed by an unusual method: refused")
+    # A number of bytes bounds what is unpacked, whatever the archive says.
+    with archive.open(info) as file:
+        content = file.read(info.file_size)
+    if len(content) != info.file_size:
+        raise zipfile.BadZipFile(f"{len(content)} of {info.file_size} bytes")
+    return content
+
+
 def add_file(archive: zipfile.ZipFile, name: str, content: bytes | str) -> None:
     """Store a file in a zip; equal content gives equal bytes, whenever it is written."""
     archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), content)

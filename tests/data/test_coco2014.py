@@ -10,6 +10,7 @@ import pytest
 from hfpl.data import voc
 from hfpl.data.coco2014 import convert
 from hfpl.data.index import write_index
+from hfpl.data.masks import listed_masks, write_mask_manifests
 from hfpl.images.manifest import read_manifests, read_masks
 from hfpl.images.reading import ImageRoot
 
@@ -33,7 +34,9 @@ def index(path: Path, folder: Path) -> tuple:
     """Manifests of training and val, and the masks of both as one."""
     files = {s: [folder / f"{s}.json"] for s in ("train", "val")}
     masks = {s: [folder / f"{s}.masks.json"] for s in files}
-    write_index("coco2014", ImageRoot(path), voc.PUBLISHED_LISTS["coco2014"], files, masks)
+    root, lists = ImageRoot(path), voc.PUBLISHED_LISTS["coco2014"]
+    write_index("coco2014", root, lists, files)
+    write_mask_manifests(root, listed_masks(root, lists, files), files, masks)
     truths = read_masks(masks["train"]) | read_masks(masks["val"])
     return *(read_manifests(f) for f in files.values()), truths
 

@@ -14,6 +14,7 @@ from PIL import Image
 
 from hfpl.data.folder import Photograph, assign_splits, write_folder_index
 from hfpl.data.index import folder_fingerprint
+from hfpl.data.masks import folder_masks, write_mask_manifests
 from hfpl.data.voc import VOC_CLASSES
 from hfpl.images.manifest import Manifest, read_manifests, read_masks
 from hfpl.images.palette import encode_mask
@@ -60,9 +61,10 @@ class Index:
         out = root.parent / "out"
         files = {split: [out / f"{split}-{k}.json" for k in (0, 1)] for split in ("train", "val")}
         masks = {split: [p.with_suffix(".masks.json") for p in files[split]] for split in files}
-        self.line = write_folder_index(
-            "pets", ImageRoot(root), settings_of(root, **changed), files, masks
-        )
+        source = ImageRoot(root)
+        self.line = write_folder_index("pets", source, settings_of(root, **changed), files)
+        found, self.rest = folder_masks(source, files)
+        write_mask_manifests(source, found, files, masks)
         self.parts: dict[str, Manifest] = {s: read_manifests(files[s]) for s in files}
         self.images = {i.id: i for part in self.parts.values() for i in part.images}
         self.classes = self.parts["train"].classes
@@ -92,7 +94,7 @@ def test_images_tags_and_classes_are_those_of_the_list(root):
     record = found.images["p3"]
     assert (record.file, record.height, record.width) == ("images/p3.jpg", *SIZE)
     assert found.masks == {"train": {}, "val": {}}
-    assert found.line == "8 train images, 2 val images, 0 masks indexed; classes: cat 4, dog 10"
+    assert found.line == "8 train images, 2 val images indexed; classes: cat 4, dog 10"
 
 
 def test_rows_of_one_image_add_up(root):
@@ -132,7 +134,7 @@ def test_what_is_left_out_is_said(root):
     found = Index(root)
     assert "new" not in found.images
     assert "2 images without a row in labels.csv are not used ('_DSC.JPG', 'new.jpg')" in found.line
-    assert "2 files in masks are not <name of an image in the list>.png ('p1.jpg'" in found.line
+    assert found.rest == ["p1.jpg", "p77.png"]
     assert "1 images have no tag: they are taken to show none of the classes" in found.line
     assert found.tags("p0") == set()
 
@@ -293,30 +295,30 @@ def test_a_mistake_is_one_line_and_nothing_is_written(root, spoil, message):
 # Fingerprint
 
 
-def test_the_fingerprint_follows_images_tags_masks_and_classes(root):
+def test_the_fingerprints_follow_images_tags_and_classes_and_the_masks(root):
     def touch(path: Path) -> None:
         os.utime(path, ns=(1, path.stat().st_mtime_ns + 1))
 
-    def rename(path: Path) -> None:
-        path.rename(path.with_name("other.jpg"))
+    def fingerprints() -> tuple[str, str]:
+        return folder_fingerprint(root, "images"), folder_fingerprint(root, "masks")
 
-    seen = [folder_fingerprint(root)]
-    for change in (
-        lambda: touch(root / "images" / "p1.jpg"),
-        lambda: (root / "images" / "p11.jpg").write_bytes(b""),
-        lambda: (root / "images" / "p2.jpg").unlink(),
-        lambda: rename(root / "images" / "p3.jpg"),
-        lambda: (root / "masks" / "p4.png").write_bytes(b"1"),
-        lambda: (root / "masks" / "p4.png").write_bytes(b"12"),
-        lambda: (root / "masks" / "p4.png").unlink(),
-        lambda: write_list(root, {**TAGGED, "p9.jpg": "bird"}),
-        lambda: (root / "classes.txt").write_text("dog\n"),
+    seen = fingerprints()
+    for changed, change in (
+        (0, lambda: touch(root / "images" / "p1.jpg")),
+        (0, lambda: (root / "images" / "p11.jpg").write_bytes(b"")),
+        (0, lambda: (root / "images" / "p2.jpg").unlink()),
+        (0, lambda: (root / "images" / "p3.jpg").rename(root / "images" / "other.jpg")),
+        (1, lambda: (root / "masks" / "p4.png").write_bytes(b"1")),
+        (1, lambda: (root / "masks" / "p4.png").write_bytes(b"12")),
+        (1, lambda: (root / "masks" / "p4.png").unlink()),
+        (0, lambda: write_list(root, {**TAGGED, "p9.jpg": "bird"})),
+        (0, lambda: (root / "classes.txt").write_text("dog\n")),
     ):
         change()
-        seen.append(folder_fingerprint(root))
-    # The mask that came and went left no trace.
-    assert len(set(seen)) == len(seen) - 1
-    assert seen[4] == seen[7]
+        found = fingerprints()
+        assert found[changed] != seen[changed]
+        assert found[1 - changed] == seen[1 - changed]
+        seen = found
 
 
 def test_names_that_are_no_unicode_do_not_stop_a_dry_run(root):
@@ -324,7 +326,7 @@ def test_names_that_are_no_unicode_do_not_stop_a_dry_run(root):
         (root / "images" / os.fsdecode(b"\xff\xfe.jpg")).write_bytes(picture())
     except OSError:
         pytest.skip("the file system takes valid Unicode alone")
-    assert len(folder_fingerprint(root)) == 16
+    assert len(folder_fingerprint(root, "images")) == 16
     assert Index(root).line.encode("utf-8")
 
 

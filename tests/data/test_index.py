@@ -12,6 +12,7 @@ from PIL import Image
 
 from hfpl.data import voc
 from hfpl.data.index import folder_fingerprint, write_index
+from hfpl.data.masks import listed_masks, write_mask_manifests
 from hfpl.images.manifest import read_manifests, read_masks, shard_of
 from hfpl.images.palette import encode_mask
 from hfpl.images.reading import ImageRoot
@@ -63,7 +64,9 @@ def index(root: Path, out: Path, shards: int = SHARDS, name: str = "pets") -> di
         split: [out / f"{split}-{k}.json" for k in range(shards)] for split in ("train", "val")
     }
     masks = {split: [p.with_suffix(".masks.json") for p in files[split]] for split in files}
-    counts = write_index(name, ImageRoot(root), LISTS, files, masks)
+    source = ImageRoot(root)
+    counts = write_index(name, source, LISTS, files)
+    write_mask_manifests(source, listed_masks(source, LISTS, files), files, masks)
     assert counts == {split: len(read_manifests(files[split]).images) for split in files}
     return {p.name: p.read_bytes() for p in sorted(out.iterdir())}
 
@@ -222,62 +225,70 @@ def test_an_unknown_class_is_named(root, tmp_path):
 def test_too_few_files_for_the_masks_are_an_error_in_words(root, tmp_path):
     paths = [tmp_path / f"{k}.json" for k in range(3)]
     files = {"train": paths[:2], "val": paths[2:]}
-    with pytest.raises(ValueError, match="mask"):
-        write_index("pets", ImageRoot(root), LISTS, files, {"train": paths[:1], "val": paths[:1]})
+    source = ImageRoot(root)
+    write_index("pets", source, LISTS, files)
+    with pytest.raises(ValueError, match="train: 2 manifests and 1 mask manifests"):
+        write_mask_manifests(source, {}, files, {"train": paths[:1], "val": paths[:1]})
 
 
 # Fingerprint of a folder
 
 
-def test_a_fingerprint_stays_until_a_file_changes(root):
-    first = folder_fingerprint(root)
-    assert folder_fingerprint(str(root)) == first
-    (root / "notes.txt").write_text("beside the data")
-    assert folder_fingerprint(root) == first
-    seen = {first}
-    image = root / voc.IMAGES / "t3.jpg"
-    content = image.read_bytes()
-    os.utime(image, ns=(1, image.stat().st_mtime_ns + 1))
-    seen.add(folder_fingerprint(root))
-    image.write_bytes(content + b"\0")
-    seen.add(folder_fingerprint(root))
-    image.rename(image.with_name("t3b.jpg"))
-    seen.add(folder_fingerprint(root))
-    (root / voc.MASKS / "new.png").write_bytes(b"")
-    seen.add(folder_fingerprint(root))
-    (root / voc.ANNOTATIONS / "t3.xml").unlink()
-    seen.add(folder_fingerprint(root))
-    write_lists(root, val=["v0"])
-    seen.add(folder_fingerprint(root))
-    (root / voc.CLASS_FILE).unlink()
-    seen.add(folder_fingerprint(root))
-    assert len(seen) == 8
+IMAGES, MASKS, BOTH = {"images"}, {"masks"}, {"images", "masks"}
 
 
-def test_a_folder_that_is_not_there_has_a_fingerprint(tmp_path):
-    assert folder_fingerprint(tmp_path / "nowhere") == "absent"
+def test_a_fingerprint_stays_until_a_file_of_its_part_changes(root):
+    def fingerprints() -> dict[str, str]:
+        return {part: folder_fingerprint(root, part) for part in BOTH}
+
+    image, annotation = root / voc.IMAGES / "t3.jpg", root / voc.ANNOTATIONS / "t3.xml"
+    changes = [
+        (set(), lambda: (root / "notes.txt").write_text("beside the data")),
+        (IMAGES, lambda: os.utime(image, ns=(1, image.stat().st_mtime_ns + 1))),
+        (IMAGES, lambda: image.write_bytes(image.read_bytes() + b"\0")),
+        (IMAGES, lambda: image.rename(image.with_name("t3b.jpg"))),
+        (MASKS, lambda: (root / voc.MASKS / "new.png").write_bytes(b"")),
+        (IMAGES, lambda: annotation.unlink()),
+        (BOTH, lambda: write_lists(root, val=["v0"])),
+        (IMAGES, lambda: (root / voc.CLASS_FILE).unlink()),
+    ]
+    seen = fingerprints()
+    assert seen == {part: folder_fingerprint(str(root), part) for part in BOTH}
+    for parts, change in changes:
+        change()
+        found = fingerprints()
+        assert {part for part in BOTH if found[part] != seen[part]} == parts
+        seen = found
+
+
+@pytest.mark.parametrize("part", sorted(BOTH))
+def test_a_folder_that_is_not_there_has_a_fingerprint(tmp_path, part):
+    assert folder_fingerprint(tmp_path / "nowhere", part) == "absent"
     (tmp_path / "empty").mkdir()
-    assert folder_fingerprint(tmp_path / "empty") != "absent"
+    assert folder_fingerprint(tmp_path / "empty", part) != "absent"
 
 
-def test_a_zip_has_a_fingerprint_that_follows_its_content(tmp_path):
+@pytest.mark.parametrize("part", sorted(BOTH))
+def test_a_zip_has_a_fingerprint_that_follows_its_content(tmp_path, part):
     archive = tmp_path / "data.zip"
     archive.write_bytes(b"one")
-    first = folder_fingerprint(archive)
+    first = folder_fingerprint(archive, part)
     archive.write_bytes(b"another")
-    assert folder_fingerprint(archive) != first
+    assert folder_fingerprint(archive, part) != first
 
 
 def test_a_link_to_nowhere_does_not_stop_a_dry_run(root):
     (root / voc.IMAGES / "lost.jpg").symlink_to(root / "nowhere.jpg")
-    assert len(folder_fingerprint(root)) == 16
+    assert len(folder_fingerprint(root, "images")) == 16
 
 
 def test_real_photographs_are_indexed(photographs: Path, tmp_path):
     lists = {"training": "train", "train": "train", "val": "val"}
     files = {split: [tmp_path / f"{split}.json"] for split in ("train", "val")}
     masks = {split: [tmp_path / f"{split}.masks.json"] for split in files}
-    counts = write_index("photographs", ImageRoot(photographs), lists, files, masks)
+    source = ImageRoot(photographs)
+    counts = write_index("photographs", source, lists, files)
+    write_mask_manifests(source, listed_masks(source, lists, files), files, masks)
     assert min(counts.values()) > 0
     for split, count in counts.items():
         manifest = read_manifests(files[split])

@@ -9,6 +9,7 @@ import pytest
 
 from hfpl.data import voc
 from hfpl.data.index import write_index
+from hfpl.data.masks import listed_masks, write_mask_manifests
 from hfpl.data.voc2012 import convert
 from hfpl.images.manifest import read_manifests, read_masks
 from hfpl.images.reading import ImageRoot
@@ -34,7 +35,9 @@ def index(path: Path, folder: Path) -> tuple:
     """Manifests of training and val, and the masks of both."""
     files = {s: [folder / f"{s}.json"] for s in ("train", "val")}
     masks = {s: [folder / f"{s}.masks.json"] for s in files}
-    write_index("voc2012", ImageRoot(path), voc.PUBLISHED_LISTS["voc2012"], files, masks)
+    root, lists = ImageRoot(path), voc.PUBLISHED_LISTS["voc2012"]
+    write_index("voc2012", root, lists, files)
+    write_mask_manifests(root, listed_masks(root, lists, files), files, masks)
     return *(read_manifests(f) for f in files.values()), *(read_masks(m) for m in masks.values())
 
 

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
+from hfpl.images import decode
 from hfpl.images.decode import UNREADABLE, decode_image, image_size, shrunk_size
 
 GREY = np.random.default_rng(0).integers(0, 256, (24, 30)).astype(np.uint8)
@@ -162,6 +163,16 @@ def test_of_an_animation_the_first_picture_is_taken(kind):
     content = encoded(black, kind, save_all=True, append_images=[white])
     assert Image.open(io.BytesIO(content)).n_frames == 2
     assert (decoded(content) == 0).all()
+
+
+def test_an_image_too_large_for_the_memory_is_named_with_its_size(monkeypatch):
+    monkeypatch.setattr(decode, "LARGEST", 24 * 30)
+    content = encoded(Image.fromarray(PIXELS))
+    assert decoded(content).shape == (24, 30, 3)
+    larger = encoded(Image.new("L", (24, 31)))
+    for read in (decode_image, image_size):
+        with pytest.raises(ValueError, match="24x31 pixels, more than 720"):
+            read(larger)
 
 
 def test_no_warning_reaches_a_person(monkeypatch):

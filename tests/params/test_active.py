@@ -18,9 +18,9 @@ NETWORK = {"cam_train", "cam_infer", "affinity", "walk", "segment_train", "segme
 TRAININGS = {"cam_train", "affinity", "segment_train"}
 CAM = {"cam_train", "cam_infer"}
 USED_BY = {
-    "dataset": {"data"},
-    "shards": {"data"},
-    "datasets.shapes.format": {"data_generate", "data"},
+    "dataset": {"data_index"},
+    "shards": {"data_index"},
+    "datasets.shapes.format": {"data_generate", "data_index", "data_masks"},
     "datasets.shapes": {"data_generate"},
     "variants.seam-isl-fsl.method": CAM,
     "variants.seam-isl-fsl.seed": TRAININGS,
@@ -139,13 +139,13 @@ def test_the_place_of_a_folder_is_no_dependency_and_its_lists_are():
     lists = {"training": "trainaug", "train": "train", "val": "val"}
     entry = {"format": "voc", "root": "photos", "lists": lists}
     params = with_content(datasets={"mine": entry}, top={"dataset": "mine"})
-    found = active_params(params, "data")
-    assert found == {
-        "dataset": "mine",
-        "shards": DEMO["shards"],
-        "datasets.mine.format": "voc",
-        **{f"datasets.mine.lists.{name}": value for name, value in lists.items()},
-    }
+    used = {"data_index": {"training", "val"}, "data_masks": {"train", "val"}}
+    for job, names in used.items():
+        expected = {f"datasets.mine.lists.{name}": lists[name] for name in names}
+        expected["datasets.mine.format"] = "voc"
+        if job == "data_index":
+            expected |= {"dataset": "mine", "shards": DEMO["shards"]}
+        assert active_params(params, job) == expected
     jobs = [job for job in JOBS if job != "data_generate"]
     assert not any("datasets.mine.root" in active_params(params, job) for job in jobs)
 
@@ -156,18 +156,19 @@ def test_a_checksum_is_a_dependency_and_a_mirror_is_none():
     used = {"md5": {"data_download"}, "urls": set(), "file": set(), "size": set()}
     for key, jobs in used.items():
         assert users(f"{source}.{key}", params) - {"data_generate"} == jobs
-    assert users("datasets.voc2012.format", params) >= {"data_convert", "data"}
+    assert users("datasets.voc2012.format", params) >= {"data_convert", "data_index"}
 
 
 def test_a_folder_s_size_and_share_matter_to_its_index_alone():
     entry = {"format": "folder", "root": "photos", "max_side": 500, "val_share": 0.2}
     params = with_content(datasets={"mine": entry}, top={"dataset": "mine"})
-    assert {k for k in active_params(params, "data") if k.startswith("datasets.")} == {
+    assert {k for k in active_params(params, "data_index") if k.startswith("datasets.")} == {
         "datasets.mine.format",
         "datasets.mine.max_side",
         "datasets.mine.val_share",
     }
-    for job in set(JOBS) - {"data", "data_generate"}:
+    assert active_params(params, "data_masks") == {"datasets.mine.format": "folder"}
+    for job in set(JOBS) - {"data_index", "data_masks", "data_generate"}:
         assert not any(key.startswith("datasets.") for key in active_params(params, job))
 
 

@@ -10,6 +10,7 @@ from PIL import Image
 
 from hfpl.cli import main
 from hfpl.data.index import write_index
+from hfpl.data.masks import listed_masks, write_mask_manifests
 from hfpl.data.voc import annotation_xml
 from hfpl.evaluate.cams import evaluate_cams
 from hfpl.evaluate.masks import evaluate_masks
@@ -97,7 +98,9 @@ def drawn(tmp_path_factory):
     manifests = {split: [folder / f"{split}.json"] for split in SPLITS}
     masks = {split: [folder / f"{split}.masks.json"] for split in SPLITS}
     lists = {"training": "all", "train": "train", "val": "val"}
-    write_index("animals", ImageRoot(root), lists, manifests, masks)
+    write_index("animals", ImageRoot(root), lists, manifests)
+    found = listed_masks(ImageRoot(root), lists, manifests)
+    write_mask_manifests(ImageRoot(root), found, manifests, masks)
     write_results(folder)
     write_scores(folder, root)
     for stage in ("cam", "affinity", "segment"):

@@ -53,9 +53,10 @@ def test_a_dry_run_needs_no_data(tmp_path, snakemake, write_params):
 
 def test_a_missing_folder_is_named(tmp_path, snakemake, write_params):
     write_params(tmp_path, "photographs", "datasets.photographs.root=nowhere")
-    done = snakemake(tmp_path, "--cores", "1", "--until", "data_index")
+    done = snakemake(tmp_path, "--cores", "2")
     assert done.returncode == 1
-    assert "hfpl data index: error: nowhere: no such folder or zip file" in done.stdout
+    assert "params.yaml: datasets.photographs.root: nowhere: no such folder; " in done.stdout
+    assert not (tmp_path / "results").exists()  # found before anything began
 
 
 def test_lost_weights_do_not_hinder_a_plan_and_stop_a_run_with_their_source(
@@ -65,10 +66,11 @@ def test_lost_weights_do_not_hinder_a_plan_and_stop_a_run_with_their_source(
     plan = snakemake(tmp_path, "-n")
     assert plan.returncode == 0, plan.stdout
     assert "weights_missing" in plan.stdout
-    done = snakemake(tmp_path, "--cores", "1")
+    done = snakemake(tmp_path, "--cores", "2")
     assert done.returncode == 1
+    assert not (tmp_path / "results").exists()  # found before anything began
     for name, source in (("data/net.params", "drive.google.com"), ("my net.pth", "YudeWang/SEAM")):
-        (line,) = (t for t in done.stdout.splitlines() if t.startswith(f"error: {name}: "))
+        (line,) = (t for t in done.stdout.splitlines() if t.startswith(f"{name}: "))
         assert "no such file" in line
         assert source in line
 

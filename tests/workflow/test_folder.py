@@ -94,7 +94,13 @@ def test_changes_are_noticed_and_masks_are_scored(finished, snakemake):
         with Image.open(root / "images" / f"{name}.jpg") as image:
             mask = np.full(image.size[::-1], 2, np.uint8)
         (root / "masks" / f"{name}.png").write_bytes(encode_mask(mask))
-    assert "data_index" in snakemake(finished, "-n").stdout
+    plan = snakemake(finished, "-n").stdout
+    assert "data_masks" in plan
+    # No network sees a mask: none is trained anew, and none is applied anew.
+    others = (
+        "data_index pretrain cam_train cam_infer pseudo affinity walk segment_train segment_test"
+    )
+    assert not [rule for rule in others.split() if rule in plan]
     done = snakemake(finished, "--cores", "2")
     assert done.returncode == 0, done.stdout
     rows = json.loads((finished / RUN / "evaluate" / "table.json").read_text("utf-8"))["rows"]
@@ -106,5 +112,21 @@ def test_changes_are_noticed_and_masks_are_scored(finished, snakemake):
     assert done.returncode == 0, done.stdout
     assert "<b>cat</b>" not in (finished / "masks.html").read_text(encoding="utf-8")
     assert "Nothing to be done" in snakemake(finished, "-n").stdout
-    os.utime(root / "images" / "it's.jpg", ns=(1, 1))
+
+
+def test_a_mistake_in_the_list_costs_nothing_that_was_made(finished, snakemake):
+    labels = finished / ROOT / "labels.csv"
+    before = labels.read_bytes()
+    manifests = sorted((finished / "results/nasty/data").glob("*.json"))
+    contents = [path.read_bytes() for path in manifests]
+    labels.write_bytes(before + b"nowhere.jpg,cat\n")
+    done = snakemake(finished, "--cores", "2")
+    assert done.returncode == 1
+    assert "'nowhere.jpg' is not in images" in done.stdout
+    assert len(manifests) == 4
+    assert [path.read_bytes() for path in manifests] == contents
+
+
+def test_a_touched_image_is_noticed(finished, snakemake):
+    os.utime(finished / ROOT / "images" / "it's.jpg", ns=(1, 1))
     assert "data_index" in snakemake(finished, "-n").stdout

@@ -67,6 +67,14 @@ ZIPPED = DATASET.format == "shapes" or bool(SOURCES)
 ARCHIVE = f"{COMMON}/data/{DATASET.format}.zip"
 IMAGE_FILES = [ancient(ARCHIVE)] if ZIPPED else []
 
+
+def no_root():
+    return (
+        f"{SETTINGS['params']}: datasets.{PARAMS.dataset}.root: {DATASET.root}: no such folder; "
+        "put the data there, or write where they are"
+    )
+
+
 # What a command needs and no result depends on reaches it as environment variables: as params of
 # a rule, another folder or number of threads would re-run everything. The commands themselves lie
 # beside the interpreter, also where its environment is not activated.
@@ -101,10 +109,14 @@ def key(job):
     return of
 
 
-def index_key(wildcards):
-    """As key("data"); a folder's names, sizes and times stand for its content."""
-    content = None if ZIPPED else folder_fingerprint(DATASET.root)
-    return {**key("data")(wildcards), "content": content}
+def content_key(job, part):
+    """As key(job); of a folder, names, sizes and times of its files stand for their content."""
+
+    def of(wildcards):
+        content = None if ZIPPED else folder_fingerprint(DATASET.root, part)
+        return {**key(job)(wildcards), "content": content}
+
+    return of
 
 
 def start(stage):

@@ -68,26 +68,52 @@ rule data_convert:
         ' --downloads "$HFPL_DOWNLOADS" --archive {output:q}'
 
 
+# Its files stay where indexing fails, and what was made of them stays valid. It runs before anything
+# of its size, for mistakes in the data are found here.
 rule data_index:
     input:
         ARCHIVE if ZIPPED else [],
     output:
-        train=shards(MANIFEST, "train"),
-        train_masks=shards(MASKS, "train"),
-        val=shards(MANIFEST, "val"),
-        val_masks=shards(MASKS, "val"),
+        train=update(shards(MANIFEST, "train")),
+        val=update(shards(MANIFEST, "val")),
     log:
         f"{COMMON}/data/logs/index.log",
     benchmark:
         f"{COMMON}/data/logs/index.tsv"
+    priority: 10
     threads: 1
     resources:
         mem_mb=retried(1000),
         runtime=60,
     params:
-        key=index_key,
+        key=content_key("data_index", "images"),
     shell:
         'hfpl data index --params "$HFPL_PARAMS" --expect {params.key[digest]} --log {log:q}'
+        ' --images "$HFPL_IMAGES" --train-manifests {output.train:q} --val-manifests {output.val:q}'
+
+
+# Apart from the images: a new mask is scored, and re-runs no training.
+rule data_masks:
+    input:
+        IMAGE_FILES,
+        train=shards(MANIFEST, "train"),
+        val=shards(MANIFEST, "val"),
+    output:
+        train=update(shards(MASKS, "train")),
+        val=update(shards(MASKS, "val")),
+    log:
+        f"{COMMON}/data/logs/masks.log",
+    benchmark:
+        f"{COMMON}/data/logs/masks.tsv"
+    priority: 10
+    threads: 1
+    resources:
+        mem_mb=retried(1000),
+        runtime=60,
+    params:
+        key=content_key("data_masks", "masks"),
+    shell:
+        'hfpl data masks --params "$HFPL_PARAMS" --expect {params.key[digest]} --log {log:q}'
         ' --images "$HFPL_IMAGES"'
-        " --train-manifests {output.train:q} --train-masks {output.train_masks:q}"
-        " --val-manifests {output.val:q} --val-masks {output.val_masks:q}"
+        " --train-manifests {input.train:q} --train-masks {output.train:q}"
+        " --val-manifests {input.val:q} --val-masks {output.val:q}"

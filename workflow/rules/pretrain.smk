@@ -4,20 +4,15 @@ TRAINED = ("cam", "affinity", "segment")
 STARTS = {file for stage in TRAINED for file in start(stage)}
 LOST = sorted(f for f in STARTS if f != PRETRAINED and not Path(f).is_file())
 
-# A plan can be made without the files; a run first says where they come from.
+# A plan can be made without the files; see onstart in the Snakefile.
 if LOST:
 
     rule weights_missing:
         output:
             LOST,
-        priority: 100
         localrule: True
-        params:
-            lines=[missing_file(Path(file)) for file in LOST],
-        message:
-            "{params.lines}"
-        shell:
-            "printf 'error: %s\\n' {params.lines:q} >&2; exit 1"
+        run:
+            raise WorkflowError(*(missing_file(Path(file)) for file in LOST))
 
 
 rule pretrain:

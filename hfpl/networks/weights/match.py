@@ -103,8 +103,21 @@ def _check(
             "it belong to another backbone, or to one with other options?"
         )
     for name, tensor in loaded.items():
+        cast = own[name].is_floating_point() and not tensor.is_floating_point()
+        if cast or not _is_plain(tensor):
+            kind = f"{tensor.dtype}, {tensor.layout}, on {tensor.device}"
+            raise ValueError(
+                f"{path}: tensor '{name}' is of a kind that cannot be loaded ({kind}); save the "
+                "network's weights as plain floating-point tensors"
+            )
         if not torch.isfinite(tensor).all():
             raise ValueError(f"{path}: tensor '{name}' holds values that are not finite")
+
+
+def _is_plain(tensor: Tensor) -> bool:
+    """Whether a tensor has values of real numbers, all of them in memory."""
+    held = tensor.layout == torch.strided and tensor.device.type != "meta"
+    return held and not (tensor.is_complex() or tensor.is_quantized)
 
 
 def _some(names: tuple[str, ...]) -> str:

@@ -36,6 +36,9 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
         raise ValueError(f"{path}: unknown format; expected a name ending in {', '.join(READERS)}")
     if not path.is_file():
         raise ValueError(missing_file(path))
+    with path.open("rb") as file:
+        if file.read(256).lstrip().lower().startswith((b"<!doctype html", b"<html")):
+            raise ValueError(f"{path}: a web page instead of weights; download it with a browser")
     tensors = READERS[path.suffix.lower()](path)
     if not tensors:
         raise ValueError(f"{path}: holds no tensors")

@@ -175,6 +175,28 @@ def test_a_file_that_would_leave_the_backbone_in_part_random_is_refused(
     assert all(torch.equal(network.state_dict()[name], before[name]) for name in before)
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        lambda t: t.to_sparse(),
+        lambda t: t.to("meta"),
+        lambda t: t.to(torch.complex64),
+        lambda t: t.to(torch.int32),
+        lambda t: torch.quantize_per_tensor(t, 0.1, 0, torch.qint8),
+    ],
+    ids=["sparse", "meta", "complex", "integer", "quantised"],
+)
+@pytest.mark.filterwarnings("ignore")
+def test_tensors_of_other_kinds_are_named(tmp_path, other):
+    tensors = published(small(), False)
+    tensors["conv1.weight"] = other(tensors["conv1.weight"])
+    torch.save(tensors, tmp_path / "net.pth")
+    with pytest.raises(ValueError, match=r"net\.pth: ") as error:
+        load_weights(tmp_path / "net.pth", small())
+    assert "tensor 'conv1.weight' is of a kind that cannot be loaded" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
 def test_another_backbones_weights_are_refused(tmp_path):
     save_network(tmp_path / "net.safetensors", small(widths=[4, 4, 6, 8, 12]))
     with pytest.raises(ValueError, match="does it belong to another backbone"):

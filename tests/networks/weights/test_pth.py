@@ -94,6 +94,13 @@ def test_a_truncated_or_foreign_file_is_one_clear_line(tmp_path, content):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("name", ["net.pth", "net.params", "net.safetensors"])
+def test_a_page_that_was_saved_in_the_weights_place_is_called_so(tmp_path, name):
+    (tmp_path / name).write_text("\n<!DOCTYPE html><html>Sign in</html>")
+    with pytest.raises(ValueError, match="a web page instead of weights"):
+        read_weights(tmp_path / name)
+
+
 @pytest.mark.parametrize("content", [[1, 2], torch.ones(3), {"state_dict": 3}, {}])
 def test_a_file_without_named_tensors_is_named(tmp_path, content):
     torch.save(content, tmp_path / "net.pth")
