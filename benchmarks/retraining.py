@@ -80,8 +80,8 @@ class Run:
                 self._do("cam infer", *common, "--model", self.cams / "model.safetensors",
                          "--cams", cams)  # fmt: skip
                 if split == "train":
-                    self._do("pseudo", *common, "--cams", cams, "--low", self._shard("low", split, k),
-                             "--high", self._shard("high", split, k))  # fmt: skip
+                    low, high = (self._shard(kind, split, k) for kind in ("low", "high"))
+                    self._do("pseudo", *common, "--cams", cams, "--low", low, "--high", high)
 
     def train(self, seed: int) -> dict[str, tuple[float, float]]:
         """Step → mIoU and contour F on val in percent, of networks trained with a seed."""

@@ -18,7 +18,7 @@ from hfpl.params.suggest import suggest
 from hfpl.progress import track
 
 IMAGES = "images"
-_ENDINGS = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
+_ENDINGS = {".avif", ".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 
 
 @dataclass
@@ -233,12 +233,12 @@ def _read_class_file(root: ImageRoot) -> tuple[str, ...]:
         del classes[0]  # label 0 is the background's in any case
     if (
         not 1 <= len(classes) <= 254
-        or len(set(classes)) < len(classes)
+        or len({name.casefold() for name in classes}) < len(classes)
         or any(has_control(c) or c.casefold() == "background" for c in classes)
     ):
         raise ValueError(
-            f"{root.root}/{CLASS_FILE}: expected 1 to 254 different class names, one a line, "
-            "without 'background'"
+            f"{root.root}/{CLASS_FILE}: expected 1 to 254 class names, one a line, different "
+            "in more than capitals, without 'background'"
         )
     return tuple(classes)
 

@@ -280,9 +280,10 @@ def write(name: str, text: str):
          "labels.csv: line 2: tag 'dog' is not in classes.txt; known: bird, cat"),
         (write("classes.txt", "cat\ndgo\n"),
          "labels.csv: line 2: tag 'dog' is not in classes.txt; did you mean 'dgo'?"),
-        (write("classes.txt", "cat\ncat\n"), "classes.txt: expected 1 to 254 different class "),
-        (write("classes.txt", ""), "classes.txt: expected 1 to 254 different class "),
-        (write("classes.txt", "cat\nbackground\n"), "classes.txt: expected 1 to 254 different "),
+        (write("classes.txt", "cat\ncat\n"), "classes.txt: expected 1 to 254 class names, "),
+        (write("classes.txt", "dog\nDog\n"), "classes.txt: expected 1 to 254 class names, "),
+        (write("classes.txt", ""), "classes.txt: expected 1 to 254 class names, "),
+        (write("classes.txt", "cat\nbackground\n"), "classes.txt: expected 1 to 254 class "),
         (lambda root: (root / "classes.txt").write_bytes(b"\xff\xfe\xff"), "classes.txt: not UTF"),
     ],
 )  # fmt: skip
