@@ -58,8 +58,9 @@ def score_predictions(split: ScoredSplit, predict: Predict) -> dict[str, object]
     """Region and contour scores over a whole split, in percent.
 
     Returns:
-        ``images``, ``miou``, ``contour_f``, ``contour_precision``, ``contour_recall`` (means
-        over classes), and ``iou`` and ``contour_f_per_class`` by class name.
+        ``images``, ``unseen_classes`` (how many foreground classes no mask shows: the means count
+        them too), ``miou``, ``contour_f``, ``contour_precision``, ``contour_recall`` (means over
+        classes), and ``iou`` and ``contour_f_per_class`` by class name.
 
     Raises:
         ValueError: no image has a ground truth, or a prediction does not fit its own.
@@ -80,6 +81,7 @@ def score_predictions(split: ScoredSplit, predict: Predict) -> dict[str, object]
     precision, recall, f = contour_scores(contours)
     return {
         "images": len(split.images),
+        "unseen_classes": int(np.count_nonzero(confusion[1:].sum(1) == 0)),
         "miou": percent(iou.mean()),
         "contour_f": percent(f.mean()),
         "contour_precision": percent(precision.mean()),

@@ -16,6 +16,7 @@ LEADING = (
     "threshold",
     "threshold_chosen",
     "images",
+    "unseen_classes",
     "miou",
     "contour_f",
     "contour_precision",
@@ -99,10 +100,21 @@ def table_as_text(rows: list[dict]) -> str:
         )
     widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
     right = (4, 5, 6)
-    return "\n".join(
+    aligned = [
         "  ".join(
             cell.rjust(width) if i in right else cell.ljust(width)
             for i, (cell, width) in enumerate(zip(line, widths, strict=True))
         ).rstrip()
         for line in lines
-    )
+    ]
+    return "\n".join([*aligned, *_unseen(rows)])
+
+
+def _unseen(rows: list[dict]) -> list[str]:
+    """A line for each split whose means count classes that none of its masks shows."""
+    found = {row["split"]: row for row in rows if row["unseen_classes"]}
+    return [
+        f"{split}: {row['unseen_classes']} of {len(row['iou']) - 1} classes are in no mask; they "
+        "count with IoU 0, and with contour F 100 where they are not predicted"
+        for split, row in found.items()
+    ]

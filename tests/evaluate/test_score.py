@@ -88,6 +88,10 @@ def plain_scores(pairs: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, object
         f.append(2 * precision[-1] * recall[-1] / both if both else 0.0)
     return {
         "images": len(pairs),
+        "unseen_classes": sum(
+            not any((truth == label).any() for truth, _ in pairs)
+            for label in range(1, len(CLASSES) + 1)
+        ),
         "miou": 100 * np.mean(iou),
         "contour_f": 100 * np.mean(f[1:]),
         "contour_precision": 100 * np.mean(precision[1:]),

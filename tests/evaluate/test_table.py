@@ -20,6 +20,7 @@ def row(split: str, stage: str, miou: float, threshold: float | None = None) -> 
         "threshold": threshold,
         "threshold_chosen": "none" if threshold is None else "fixed beforehand",
         "images": 12,
+        "unseen_classes": 0,
         "miou": miou,
         "contour_f": 30.25,
         "contour_precision": 40.0,
@@ -89,6 +90,16 @@ def test_the_text_is_aligned_and_rounded(table):
     for heading, numbers in (("mIoU %", ("50.0", "55.0", "49.0", "54.0")), ("images", ("12",) * 4)):
         end = lines[0].index(heading) + len(heading)
         assert [line[:end].split()[-1] for line in lines[1:]] == list(numbers)
+
+
+def test_classes_that_no_mask_shows_are_counted_below(table):
+    rows, _ = table
+    assert table_as_text(rows).count("\n") == 4
+    changed = [{**r, "unseen_classes": int(r["split"] == "val")} for r in rows]
+    lines = table_as_text(changed).splitlines()
+    assert lines[:5] == table_as_text(rows).splitlines()
+    (note,) = lines[5:]
+    assert note.startswith("val: 1 of 2 classes are in no mask; they count with IoU 0")
 
 
 @pytest.mark.parametrize(
