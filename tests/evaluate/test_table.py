@@ -145,4 +145,4 @@ def test_a_csv_of_one_row_has_a_heading():
     heading, line = table_as_csv([whole]).splitlines()
     assert heading.startswith("dataset,variant,split,stage,")
     assert '"iou:a dog, big"' in heading
-    assert line.startswith("d,v,val,cam,none,,none,12,1.0,")
+    assert line.startswith("d,v,val,cam,none,,none,12,0,1.0,")
