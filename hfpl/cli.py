@@ -6,10 +6,11 @@ import sys
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib import import_module
 from pathlib import Path
 
+from hfpl.alone import alone, stop_with_run
 from hfpl.progress import Interrupted
 
 COMMANDS = {
@@ -75,11 +76,12 @@ def _run(args: argparse.Namespace) -> int:
         if log:
             log.parent.mkdir(parents=True, exist_ok=True)
             log.open("a").close()
+            stop_with_run()
     except OSError as error:
         print(f"hfpl {name}: error: --log {log}: {error}", file=sys.stderr, flush=True)
         return 1
     try:
-        with _messages(log):
+        with alone(log) if log else nullcontext(), _messages(log):
             line = args.run(args)
     except (ValueError, OSError, Interrupted, KeyboardInterrupt) as error:
         # Files and keys are named in the message; the traceback goes to the log alone.

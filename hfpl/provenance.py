@@ -3,7 +3,7 @@
 import ast
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.util import resolve_name
 from pathlib import Path
@@ -73,6 +73,27 @@ def key_digest(key: dict[str, Any]) -> str:
     """Digest of a job's key, 16 hexadecimal digits."""
     text = json.dumps(key, sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def key_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What differs between two keys of a job, in words: ``cam.fsl.mu: 2.0 → 2.5``."""
+    changes = []
+    for name in sorted(before.keys() | now.keys()):
+        old, new = before.get(name), now.get(name)
+        if name == "digest" or (name in before and name in now and old == new):
+            continue
+        if name in _IN_WORDS:
+            changes.append(_IN_WORDS[name])
+        elif name not in before:
+            changes.append(f"{name}: new")
+        elif name not in now:
+            changes.append(f"{name}: no longer used")
+        else:
+            changes.append(f"{name}: {old} → {new}")
+    return changes
+
+
+_IN_WORDS = {"code": "its code", "content": "files of the data set"}
 
 
 def file_digest(paths: Iterable[str | Path]) -> str:

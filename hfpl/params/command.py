@@ -31,6 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--describe", action="store_true", help="print every key with type, bounds and meaning"
     )
+    parser.add_argument(
+        "--reruns", action="store_true", help="print which stages run again for which key"
+    )
     parser.add_argument("--check", type=Path, metavar="FILE", help="check a file, write nothing")
     parser.set_defaults(run=_run)
 
@@ -40,6 +43,11 @@ def _run(args: argparse.Namespace) -> str:
         from hfpl.params.describe import describe_params
 
         print(describe_params(), end="")
+        return ""
+    if args.reruns:
+        from hfpl.params.reruns import describe_reruns
+
+        print(describe_reruns(load_params(args.out)), end="")
         return ""
     if args.check:
         load_params(args.check)

@@ -1,6 +1,7 @@
 # Names and functions that the rules share. Parameters come from params.yaml alone; what may be
 # given with --config changes no result.
 
+import os
 import shlex
 import shutil
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
+from hfpl.alone import RUN, process_mark
 from hfpl.data.index import folder_fingerprint
 from hfpl.networks.weights.published import missing_file
 from hfpl.params import ParamsError, load_params
@@ -16,17 +18,6 @@ from hfpl.params.downloads import sources_of
 from hfpl.params.network import AS_NETWORK
 from hfpl.params.suggest import suggest
 from hfpl.provenance import job_key, key_digest
-
-# One line per job, its own: the scheduler's steps in between tell a person nothing, and no level of
-# --quiet leaves them out without leaving out errors.
-STEPS = (
-    "Select jobs",
-    "Execute ",
-    "Using shell",
-    "Singularity containers",
-    "Assuming unrestricted",
-)
-logger.addFilter(lambda record: not record.getMessage().startswith(STEPS))
 
 SETTINGS = {
     "params": "params.yaml",  # parameter file
@@ -84,6 +75,7 @@ ENVIRONMENT = {
     "HFPL_DOWNLOADS": SETTINGS["downloads"],
     "HFPL_THREADS": THREADS,
     "HFPL_WORKERS": SETTINGS["workers"],
+    RUN: process_mark(os.getpid()),
 }
 shell.prefix(
     f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; "

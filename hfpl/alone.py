@@ -1,0 +1,74 @@
+"""One job writes a result at a time, and none outlives the run that started it.
+
+A killed run leaves its jobs behind. Each notices within seconds and stops as if it were asked to
+(a training writes its checkpoint); the same job of the next run waits for that.
+"""
+
+import fcntl
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+RUN = "HFPL_RUN"
+"""Environment variable with the mark of the run that a job belongs to."""
+
+_LOOK_EVERY = 1.0
+
+
+def process_mark(pid: int) -> str:
+    """What tells a process from every other of this machine, later ones of its number included."""
+    try:
+        # The name, in brackets, may hold anything; the start time is the 20th field after it.
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        return f"{pid}:{stat.rpartition(')')[2].split()[19]}"
+    except (OSError, IndexError):
+        return f"{pid}:"
+
+
+def is_running(mark: str) -> bool:
+    """Whether the process of a :func:`process_mark` still runs."""
+    number, _, start = mark.partition(":")
+    try:
+        os.kill(int(number), 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, ValueError):
+        return True
+    return not start or process_mark(int(number)) == mark
+
+
+def stop_with_run() -> None:
+    """Send this process SIGTERM when the run that :data:`RUN` names has ended; none, no watch."""
+    mark = os.environ.get(RUN)
+    if not mark:
+        return
+
+    def watch() -> None:
+        while is_running(mark):
+            time.sleep(_LOOK_EVERY)
+        print("the run that started this job has ended: stopping", file=sys.stderr, flush=True)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, name="run watch", daemon=True).start()
+
+
+@contextmanager
+def alone(log: Path) -> Iterator[None]:
+    """Wait until no other process is inside the block with this log, which each job has of its own.
+
+    The lock goes with its process, however that ends.
+    """
+    with log.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"{log}: waiting for a job of an earlier run", file=sys.stderr, flush=True)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        except OSError:
+            pass  # a file system without locks
+        yield

@@ -1,0 +1,131 @@
+"""Every value of params.yaml, changed alone: Snakemake plans what the table in the docs says."""
+
+import copy
+import io
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from hfpl.params.load import ParamsError, validate_params
+from hfpl.params.presets import preset_text
+from hfpl.params.reruns import following, rerun_rows, stage_of
+
+pytestmark = pytest.mark.slow
+
+MICRO = YAML(typ="safe", pure=True).load(preset_text("micro"))
+WORDS = [
+    "none",
+    "binomial",
+    "multinomial",
+    "softmax",
+    "max_norm",
+    "network",
+    "resnet50",
+    "resnet38",
+]
+FIXED = {"dataset", "cam.optimiser.name", "affinity.optimiser.name", "segment.optimiser.name",
+         "variants.seam.method", "variants.seam-isl.method", "variants.seam-fsl.method",
+         "variants.seam-isl-fsl.method", "datasets.shapes.format"}  # fmt: skip
+"""Values that cannot change alone: others would have to change with them, or there is one alone."""
+
+
+def leaves(node: dict, path: tuple[str, ...] = ()):
+    for name, value in node.items():
+        if isinstance(value, dict):
+            yield from leaves(value, (*path, name))
+        else:
+            yield (*path, name), value
+
+
+def others(value: object) -> list[object]:
+    """Values that might stand in the place of one."""
+    if isinstance(value, bool):
+        return [not value]
+    if isinstance(value, int):
+        return [value + 1, value - 1, value * 2, value // 2]
+    if isinstance(value, float):
+        return [value * 0.9, value * 1.1, value + 0.1, value / 2]
+    if isinstance(value, list):
+        return [[*value[:-1], last] for last in others(value[-1])] + [
+            [first, *value[1:]] for first in others(value[0])
+        ]
+    if value is None:
+        return [1, 0.5, "none"]
+    return [word for word in [*MICRO["variants"], *WORDS] if word != value]
+
+
+def changed(path: tuple[str, ...], value: object) -> tuple[object, str] | None:
+    """Another value that holds, and the parameter file with it."""
+    for other in others(value):
+        content = copy.deepcopy(MICRO)
+        node = content
+        for name in path[:-1]:
+            node = node[name]
+        node[path[-1]] = other
+        try:
+            validate_params(content)
+        except ParamsError:
+            continue
+        buffer = io.StringIO()
+        YAML(typ="safe", pure=True).dump(content, buffer)
+        return other, buffer.getvalue()
+    return None
+
+
+def expected(key: str) -> frozenset[str]:
+    """Jobs that use a key, by the table."""
+    for row, jobs in rerun_rows(validate_params(MICRO)):
+        if row == key or (row.endswith(".*") and key.startswith(row[:-1])):
+            return jobs
+    raise AssertionError(f"{key} is in no row of the table")
+
+
+def table_of(plan: str) -> dict[str, str]:
+    """Rule → reasons, as the plan's table gives them."""
+    if "Nothing to be done" in plan:
+        return {}
+    lines = plan.splitlines()
+    (start,) = (i for i, line in enumerate(lines) if line.split()[:2] == ["rule", "jobs"])
+    (end,) = (i for i, line in enumerate(lines) if line.endswith("jobs would run"))
+    return {line.split()[0]: line.split(maxsplit=2)[2] for line in lines[start + 1 : end]}
+
+
+def test_a_plan_for_every_parameter(micro_run, snakemake):
+    changes = {}
+    for path, value in leaves(MICRO):
+        found = changed(path, value)
+        if found is None:
+            assert ".".join(path) in FIXED
+        else:
+            changes[path] = found
+
+    def plan(path: tuple[str, ...]) -> str:
+        file = Path(micro_run) / f"{'.'.join(path)}.yaml"
+        file.write_text(changes[path][1], encoding="utf-8")
+        done = snakemake(micro_run, "-n", "--config", f"params={file.name}")
+        file.unlink()
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+    with ThreadPoolExecutor(2) as pool:
+        plans = dict(zip(changes, pool.map(plan, changes), strict=True))
+    assert len(plans) > 100
+    wrong = {}
+    for path, text in plans.items():
+        key = ".".join(path)
+        table = table_of(text)
+        if key == "variant":
+            # Results of another name: what is not there yet, and nothing that is.
+            assert set(table.values()) == {"missing results"}
+            assert not {stage_of(rule) for rule in table} & {"data", "pretrain"}
+            continue
+        direct = {rule for rule, why in table.items() if f"{key}: " in why}
+        jobs = {{"evaluate_cams": "evaluate_cam"}.get(rule, rule) for rule in direct}
+        stages = {stage_of(rule) for rule in table}
+        own = {stage_of(job) for job in expected(key)}
+        after = own | following(own) if own else set()
+        if jobs != expected(key) or stages != after:
+            wrong[key] = (sorted(jobs), sorted(expected(key)), sorted(stages), sorted(after))
+    assert wrong == {}

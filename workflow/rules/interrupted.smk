@@ -1,0 +1,31 @@
+# A run that was killed leaves Snakemake's lock behind. Every run holds a lock of its own that goes
+# with its process; where nobody holds one, Snakemake's is left over and removed. So the command
+# that started a run also goes on with it.
+
+import fcntl
+
+from snakemake.settings.enums import ExecMode
+
+
+def hold_mark(folder=Path(".snakemake")):
+    """Remove locks of ended runs from a working directory; the mark of this run, to be kept."""
+    try:
+        folder.mkdir(exist_ok=True)
+        mark = open(folder / "hfpl-running", "w")
+    except OSError:
+        return None  # A folder that cannot be written to can still be planned in.
+    try:
+        fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        left = list((folder / "locks").glob("*.lock"))
+        for lock in left:
+            lock.unlink()
+        if left:
+            logger.info("The last run here was killed: its lock is removed.")
+    except BlockingIOError:
+        pass  # another run, or a plan, is at work here
+    fcntl.flock(mark, fcntl.LOCK_SH)
+    return mark
+
+
+if workflow.exec_mode == ExecMode.DEFAULT:
+    RUN_MARK = hold_mark()

@@ -1,0 +1,94 @@
+# What a person reads of a run and of a plan: one line per job, and of 'snakemake -n' a table.
+
+import ast
+
+from snakemake_interface_logger_plugins.common import LogEvent
+
+from hfpl.provenance import key_changes
+
+# The scheduler's steps tell a person nothing, and no level of --quiet leaves them out without
+# leaving out errors.
+STEPS = (
+    "Select jobs",
+    "Execute ",
+    "Using shell",
+    "Singularity containers",
+    "Assuming unrestricted",
+)
+
+
+def is_told(record):
+    """Whether a message of Snakemake reaches a person; a plan's own are replaced by its table."""
+    if workflow.dryrun:
+        if getattr(record, "event", None) == LogEvent.RUN_INFO:
+            if not getattr(workflow, "plan_told", False):
+                workflow.plan_told = True  # Snakemake itself tells it twice.
+                logger.info(plan_table(workflow.dag))
+            return False
+        if record.getMessage().startswith("Reasons:"):
+            return False
+    return not record.getMessage().startswith(STEPS)
+
+
+logger.addFilter(is_told)
+
+
+def plan_table(dag):
+    """Rule, number of jobs and reasons of all jobs that would run, in the order of the rules."""
+    counts, reasons = {}, {}
+    for job in dag.needrun_jobs():
+        counts[job.rule.name] = counts.get(job.rule.name, 0) + 1
+        found = reasons.setdefault(job.rule.name, {})
+        for reason in job_reasons(dag, job):
+            found[reason] = None
+    order = [rule.name for rule in workflow.rules if rule.name in counts and rule.name != "all"]
+    rows = [("rule", "jobs", "because of")]
+    rows += [(name, str(counts[name]), "; ".join(shortened(list(reasons[name])))) for name in order]
+    widths = [max(len(row[i]) for row in rows) for i in (0, 1)]
+    lines = [f"{rule:{widths[0]}}  {jobs:>{widths[1]}}  {why}" for rule, jobs, why in rows]
+    total = sum(counts[name] for name in order)
+    return "\n".join(["", *lines, f"{total} jobs would run"])
+
+
+def job_reasons(dag, job):
+    """Why a job runs, in words: first what changed for itself, then whose results it waits for."""
+    reason = dag.reason(job)
+    if reason.forced:
+        yield "force"
+    if reason.params_changed:
+        before, now = (
+            as_key(values)
+            for values in (reason.params_changed.only_old, reason.params_changed.only_new)
+        )
+        yield from key_changes(before, now)
+    if reason.code_changed:
+        yield "its rule"
+    if reason.incomplete_output:
+        yield "an interrupted job"
+    elif reason.missing_output:
+        yield "missing results"
+    if reason.input_changed:
+        yield "other inputs"
+    changed = reason.updated_input - reason.updated_input_run
+    yield from sorted(f"{file}" for file in changed)
+    if reason.updated_input_run and not reason.missing_output:
+        makers = {other.rule.name for other in dag.dependencies[job] if dag.needrun(other)}
+        yield from sorted(makers)
+
+
+def as_key(values):
+    """The key of a job from what Snakemake recorded of a rule's params."""
+    found = {}
+    for value in values:
+        try:
+            parsed = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            continue
+        if isinstance(parsed, dict):
+            found |= parsed
+    return found
+
+
+def shortened(reasons, most=4):
+    rest = len(reasons) - most
+    return [*reasons[:most], f"{rest} more"] if rest > 0 else reasons
