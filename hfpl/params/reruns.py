@@ -10,8 +10,9 @@ HEAD = """# What runs again
 
 When a value of `params.yaml` changes, what uses it runs again, and what depends on its results;
 nothing else does. Written by `hfpl params --reruns` for the parameters of the demo; a test changes
-every value of a run and asks Snakemake. Values of other data sets and variants than the chosen ones,
-and values that have no effect under the others (`cam.isl` in a variant without ISL), re-run nothing.
+every value of a run and asks Snakemake. Values of other data sets and variants than the chosen
+ones, and values that have no effect under the others (`cam.isl` in a variant without ISL), re-run
+nothing.
 
 ● the stage runs again, or the step of it that is named · ○ its inputs have changed
 
