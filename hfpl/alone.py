@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-RUN = "HFPL_RUN"
+RUN_VARIABLE = "HFPL_RUN"
 """Environment variable with the mark of the run that a job belongs to."""
 
 _LOOK_EVERY = 1.0
@@ -43,8 +43,8 @@ def is_running(mark: str) -> bool:
 
 
 def stop_with_run() -> None:
-    """Send this process SIGTERM when the run that :data:`RUN` names has ended; none, no watch."""
-    mark = os.environ.get(RUN)
+    """Send this process SIGTERM when the run that :data:`RUN_VARIABLE` names has ended."""
+    mark = os.environ.get(RUN_VARIABLE)
     if not mark:
         return
 

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from hfpl.alone import RUN, alone, is_running, process_mark
+from hfpl.alone import RUN_VARIABLE, alone, is_running, process_mark
 
 WAITS = "import sys, time; print('ready', flush=True); time.sleep(60)"
 
@@ -56,7 +56,7 @@ def test_a_job_is_told_to_stop_when_its_run_has_ended(other):
         "import time; from hfpl.alone import stop_with_run; stop_with_run(); "
         "print('ready', flush=True); time.sleep(60)"
     )
-    job = started(code, **{RUN: process_mark(other.pid)})
+    job = started(code, **{RUN_VARIABLE: process_mark(other.pid)})
     time.sleep(1.5)
     assert job.poll() is None
     other.kill()

@@ -280,7 +280,17 @@ def test_a_data_set_is_generated_indexed_scored_and_shown(folder, capsys):
     assert main(["evaluate", "cams", *truth, "--results", "cams.zip", "--out", "c.json"]) == 0
     line = ["--results", "masks.zip", "--out", "m.json", "--stage", "walk"]
     assert main(["evaluate", "masks", *truth, *line]) == 0
-    table = ["--parts", "c.json", "m.json", "--json", "t.json", "--csv", "t.csv"]
+    table = [
+        "--parts",
+        "c.json",
+        "m.json",
+        "--json",
+        "t.json",
+        "--csv",
+        "t.csv",
+        "--metrics",
+        "m2.json",
+    ]
     assert main(["evaluate", "table", *table]) == 0
     rows = json.loads((folder / "t.json").read_text())["rows"]
     assert [(row["split"], row["stage"], row["images"]) for row in rows] == [

@@ -12,14 +12,13 @@ from hfpl.evaluate.regions import (
     predict_from_cams,
 )
 from hfpl.evaluate.score import (
-    BEST,
-    FIXED,
     ScoredSplit,
     percent,
     read_split,
     score_predictions,
     table_row,
 )
+from hfpl.evaluate.table import BEST, FIXED
 from hfpl.images.manifest import ImageRecord
 from hfpl.images.reading import ImageRoot
 from hfpl.storage.atomic import write_json

@@ -33,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_file(table, "parts", "scores of the stages, in their order", nargs="+")
     add_file(table, "json", "table to write (.json)")
     add_file(table, "csv", "table to write (.csv)")
+    add_file(table, "metrics", "its means to write, for 'dvc metrics' (.json)")
     table.set_defaults(run=_table)
 
     show = actions.add_parser("show", help="print tables")
@@ -84,11 +85,12 @@ def _masks(args: argparse.Namespace) -> str:
 
 
 def _table(args: argparse.Namespace) -> str:
-    from hfpl.evaluate.table import NO_SCORES, write_table
+    from hfpl.evaluate.table import NO_SCORES, TableFiles, write_table
 
     params = read_params(args)
     variant = args.variant or params.variant
-    rows = write_table(params.dataset, variant, args.parts, args.json, args.csv)
+    files = TableFiles(args.json, args.csv, args.metrics)
+    rows = write_table(params.dataset, variant, args.parts, files)
     return f"table of {params.dataset}, {variant}" + ("" if rows else f"; {NO_SCORES}")
 
 

@@ -8,11 +8,9 @@ import numpy as np
 
 from hfpl.evaluate.contours import contour_counts, contour_scores
 from hfpl.evaluate.regions import confusion_matrix, intersection_over_union
+from hfpl.evaluate.table import NONE
 from hfpl.images.manifest import ImageRecord, read_manifests, read_masks
 from hfpl.images.reading import ImageRoot
-
-FIXED, BEST, NONE = "fixed beforehand", "best against ground truth", "none"
-"""How the threshold of a row was chosen."""
 
 Predict = Callable[[ImageRecord], np.ndarray]
 """From an image's record to its predicted label map, uint8 (h, w)."""

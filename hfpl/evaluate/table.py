@@ -4,8 +4,12 @@ import csv
 import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from hfpl.storage.atomic import read_json, write_json, write_text
+
+FIXED, BEST, NONE = "fixed beforehand", "best against ground truth", "none"
+"""How a threshold was chosen."""
 
 LEADING = (
     "dataset",
@@ -27,8 +31,19 @@ LEADING = (
 NO_SCORES = "No scores: no image has a ground truth."
 
 
+class TableFiles(NamedTuple):
+    """Where a table goes: whole, for spreadsheets, and its means alone for ``dvc metrics``."""
+
+    json: Path
+    csv: Path
+    metrics: Path
+
+
 def write_table(
-    dataset: str, variant: str, parts: Sequence[Path], table_json: Path, table_csv: Path
+    dataset: str,
+    variant: str,
+    parts: Sequence[Path],
+    files: TableFiles,
 ) -> int:
     """Join the stages' scores, train before val, in the order of the stages; number of rows.
 
@@ -38,9 +53,23 @@ def write_table(
     named = {"dataset": dataset, "variant": variant}
     rows = [{**named, **row} for part in parts for row in read_rows(part, LEADING[2:])]
     rows.sort(key=lambda row: row["split"])
-    write_json(table_json, {"rows": rows})
-    write_text(table_csv, table_as_csv(rows))
+    write_json(files.json, {"rows": rows})
+    write_text(files.csv, table_as_csv(rows))
+    write_json(files.metrics, metrics_of(rows))
     return len(rows)
+
+
+def metrics_of(rows: Sequence[dict]) -> dict[str, dict[str, dict[str, float]]]:
+    """The means of a table for ``dvc metrics``: split → what was scored → score in percent."""
+    found: dict[str, dict[str, dict[str, float]]] = {}
+    for row in rows:
+        post = "" if row["post_processing"] == NONE else f" + {row['post_processing']}"
+        chosen = "" if row["threshold"] is None else f", threshold {row['threshold_chosen']}"
+        found.setdefault(row["split"], {})[f"{row['stage']}{post}{chosen}"] = {
+            "miou": row["miou"],
+            "contour_f": row["contour_f"],
+        }
+    return found
 
 
 def read_rows(path: Path, columns: Sequence[str] = LEADING) -> list[dict]:

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hfpl.evaluate.score import BEST
-from hfpl.evaluate.table import NO_SCORES
+from hfpl.evaluate.table import BEST, NO_SCORES
 from hfpl.images.manifest import ImageRecord, MaskRecord, read_manifests, read_masks
 from hfpl.images.reading import ImageRoot
 from hfpl.report.choice import choose_images

@@ -12,7 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from hfpl.evaluate.score import BEST, FIXED
+from hfpl.evaluate.table import BEST, FIXED
 from hfpl.report.style import ACCENT, DEEP, INK, MIDDLE, MUTED, PALE, PLOT_STYLE
 from hfpl.storage.atomic import replacing
 

@@ -8,7 +8,7 @@ import pytest
 
 from hfpl.evaluate.cams import evaluate_cams
 from hfpl.evaluate.regions import CAM_THRESHOLDS
-from hfpl.evaluate.score import BEST, FIXED
+from hfpl.evaluate.table import BEST, FIXED
 from hfpl.images.manifest import ImageRecord, Manifest, MaskRecord, write_manifest, write_masks
 from hfpl.images.palette import encode_mask
 from hfpl.images.reading import ImageRoot

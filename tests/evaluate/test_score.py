@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hfpl.evaluate.score import BEST, NONE, percent, read_split, score_predictions, table_row
+from hfpl.evaluate.score import percent, read_split, score_predictions, table_row
+from hfpl.evaluate.table import BEST, NONE
 from hfpl.images.manifest import ImageRecord, Manifest, MaskRecord, write_manifest, write_masks
 from hfpl.images.palette import encode_mask
 from hfpl.images.reading import ImageRoot

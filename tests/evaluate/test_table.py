@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 from hfpl.cli import main
-from hfpl.evaluate.table import LEADING, table_as_csv, table_as_text, write_table
+from hfpl.evaluate.table import (
+    LEADING,
+    TableFiles,
+    metrics_of,
+    table_as_csv,
+    table_as_text,
+    write_table,
+)
 from hfpl.storage.atomic import write_json
 
 
@@ -30,6 +37,10 @@ def row(split: str, stage: str, miou: float, threshold: float | None = None) -> 
     }
 
 
+def files_in(folder: Path) -> TableFiles:
+    return TableFiles(folder / "t.json", folder / "t.csv", folder / "m.json")
+
+
 @pytest.fixture
 def parts(tmp_path: Path) -> list[Path]:
     cam, walk = tmp_path / "cam.json", tmp_path / "walk.json"
@@ -41,7 +52,7 @@ def parts(tmp_path: Path) -> list[Path]:
 @pytest.fixture
 def table(tmp_path: Path, parts: list[Path]) -> tuple[list[dict], str]:
     """Rows of the JSON, and the CSV."""
-    write_table("pets", "seam-isl", parts, tmp_path / "t.json", tmp_path / "t.csv")
+    write_table("pets", "seam-isl", parts, files_in(tmp_path))
     rows = json.loads((tmp_path / "t.json").read_text())["rows"]
     return rows, (tmp_path / "t.csv").read_text(encoding="utf-8")
 
@@ -58,6 +69,18 @@ def test_rows_stand_train_before_val_in_the_order_of_the_stages(table):
     assert {k: v for k, v in rows[1].items() if k not in ("dataset", "variant")} == row(
         "train", "walk", 55.0
     )
+
+
+def test_the_metrics_hold_the_means(tmp_path, table):
+    metrics = json.loads((tmp_path / "m.json").read_text())
+    assert metrics == {
+        split: {
+            "cam, threshold fixed beforehand": {"miou": cam, "contour_f": 30.25},
+            "walk": {"miou": walk, "contour_f": 30.25},
+        }
+        for split, cam, walk in (("train", 50.0, 55.0), ("val", 49.0, 54.0))
+    }
+    assert metrics_of([{**table[0][1], "post_processing": "CRF"}])["train"].keys() == {"walk + CRF"}
 
 
 def test_the_csv_says_the_same_as_the_json(table):
@@ -109,16 +132,14 @@ def test_classes_that_no_mask_shows_are_counted_below(table):
 def test_a_part_that_is_no_list_of_scores_is_named(tmp_path, parts, content):
     (tmp_path / "odd.json").write_text(json.dumps(content))
     with pytest.raises(ValueError, match=r"odd\.json"):
-        write_table(
-            "pets", "v", [*parts, tmp_path / "odd.json"], tmp_path / "t.json", tmp_path / "t.csv"
-        )
+        write_table("pets", "v", [*parts, tmp_path / "odd.json"], files_in(tmp_path))
     assert not (tmp_path / "t.json").exists()
     assert not (tmp_path / "t.csv").exists()
 
 
 def test_a_missing_part_is_named(tmp_path, parts):
     with pytest.raises(ValueError, match=r"nothing\.json: no such file"):
-        write_table("p", "v", [*parts, tmp_path / "nothing.json"], tmp_path / "t", tmp_path / "u")
+        write_table("p", "v", [*parts, tmp_path / "nothing.json"], files_in(tmp_path))
 
 
 def test_parts_of_other_classes_are_refused(tmp_path, parts):
@@ -126,14 +147,14 @@ def test_parts_of_other_classes_are_refused(tmp_path, parts):
     other["iou"] = {"background": 1.0, "bird": 2.0}
     write_json(tmp_path / "other.json", {"rows": [other]})
     with pytest.raises(ValueError, match="bird|other.json"):
-        write_table("p", "v", [*parts, tmp_path / "other.json"], tmp_path / "t", tmp_path / "u")
+        write_table("p", "v", [*parts, tmp_path / "other.json"], files_in(tmp_path))
 
 
 def test_a_table_without_rows_has_its_headings_and_says_why(tmp_path, capsys):
     for name in ("cam", "walk"):
         write_json(tmp_path / f"{name}.json", {"rows": []})
     parts = [tmp_path / "cam.json", tmp_path / "walk.json"]
-    assert write_table("pets", "v", parts, tmp_path / "t.json", tmp_path / "t.csv") == 0
+    assert write_table("pets", "v", parts, files_in(tmp_path)) == 0
     assert (tmp_path / "t.csv").read_text() == ",".join(LEADING) + "\n"
     assert json.loads((tmp_path / "t.json").read_text()) == {"rows": []}
     assert main(["evaluate", "show", str(tmp_path / "t.json")]) == 0

@@ -14,7 +14,7 @@ from hfpl.data.masks import listed_masks, write_mask_manifests
 from hfpl.data.voc import annotation_xml
 from hfpl.evaluate.cams import evaluate_cams
 from hfpl.evaluate.masks import evaluate_masks
-from hfpl.evaluate.table import write_table
+from hfpl.evaluate.table import TableFiles, write_table
 from hfpl.images.palette import encode_mask
 from hfpl.images.reading import ImageRoot
 from hfpl.params.presets import preset_text
@@ -86,7 +86,12 @@ def write_scores(folder, root):
     for stage, how, shard in (("walk", "none", "labels"), ("segment", "CRF", "predictions")):
         parts.append(folder / f"{stage}-scores.json")
         evaluate_masks(stage, how, *truth, [folder / f"{shard}.zip"], parts[-1])
-    write_table("animals", "seam", parts, folder / "table.json", folder / "table.csv")
+    write_table(
+        "animals",
+        "seam",
+        parts,
+        TableFiles(folder / "table.json", folder / "table.csv", folder / "m.json"),
+    )
 
 
 @pytest.fixture(scope="module")

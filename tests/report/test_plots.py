@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hfpl.evaluate.score import BEST, FIXED
+from hfpl.evaluate.table import BEST, FIXED
 from hfpl.report.plots import (
     class_bars,
     plot_style,

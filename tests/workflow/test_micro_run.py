@@ -105,13 +105,13 @@ def test_a_plan_says_in_one_screen_what_would_run_and_why(micro_run, snakemake, 
     end = lines.index("15 jobs would run")
     rows = {line.split()[0]: line.split(maxsplit=2)[1:] for line in lines[start + 1 : end]}
     assert rows == {
-        "walk": ["4", "walk.beta: 8 → 4"],
+        "walk": ["4", "walk.beta: 8.0 → 4.0"],
         "segment_train": ["1", "walk"],
         "segment_test": ["4", "segment_train"],
         "evaluate_cams": ["1", "evaluate.background_score: 0.25 → 0.3"],
         "evaluate_masks": ["3", "segment_test; walk"],
         "evaluate": ["1", "evaluate_cams; evaluate_masks"],
-        "report": ["1", "evaluate; segment_test; walk"],
+        "report": ["1", "evaluate; segment_test; segment_train; walk"],
     }
     assert len(lines) < 20
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
-from hfpl.alone import RUN, process_mark
+from hfpl.alone import RUN_VARIABLE, process_mark
 from hfpl.data.index import folder_fingerprint
 from hfpl.networks.weights.published import missing_file
 from hfpl.params import ParamsError, load_params
@@ -75,7 +75,7 @@ ENVIRONMENT = {
     "HFPL_DOWNLOADS": SETTINGS["downloads"],
     "HFPL_THREADS": THREADS,
     "HFPL_WORKERS": SETTINGS["workers"],
-    RUN: process_mark(os.getpid()),
+    RUN_VARIABLE: process_mark(os.getpid()),
 }
 shell.prefix(
     f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; "

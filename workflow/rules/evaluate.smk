@@ -85,6 +85,7 @@ rule evaluate:
             labels={"result": "all scores", "variant": "{variant}"},
         ),
         json=f"{VARIANT}/evaluate/table.json",
+        metrics=f"{VARIANT}/evaluate/metrics.json",
     log:
         f"{VARIANT}/evaluate/logs/table.log",
     threads: 1
@@ -96,4 +97,4 @@ rule evaluate:
     shell:
         'hfpl evaluate table --params "$HFPL_PARAMS" --variant {wildcards.variant}'
         " --expect {params.key[digest]} --log {log:q}"
-        " --parts {input:q} --json {output.json:q} --csv {output.csv:q}"
+        " --parts {input:q} --json {output.json:q} --csv {output.csv:q} --metrics {output.metrics:q}"

@@ -4,7 +4,7 @@
 
 import fcntl
 
-from snakemake.settings.enums import ExecMode
+from snakemake_interface_executor_plugins.settings import ExecMode
 
 
 def hold_mark(folder=Path(".snakemake")):

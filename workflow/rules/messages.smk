@@ -16,6 +16,9 @@ STEPS = (
     "Assuming unrestricted",
 )
 
+# What a plan's table has said.
+REPEATED = ("Reasons:", "Some jobs were triggered by provenance", "Rules with provenance")
+
 
 def is_told(record):
     """Whether a message of Snakemake reaches a person; a plan's own are replaced by its table."""
@@ -25,7 +28,7 @@ def is_told(record):
                 workflow.plan_told = True  # Snakemake itself tells it twice.
                 logger.info(plan_table(workflow.dag))
             return False
-        if record.getMessage().startswith("Reasons:"):
+        if record.getMessage().startswith(REPEATED):
             return False
     return not record.getMessage().startswith(STEPS)
 
@@ -55,12 +58,10 @@ def job_reasons(dag, job):
     reason = dag.reason(job)
     if reason.forced:
         yield "force"
-    if reason.params_changed:
-        before, now = (
-            as_key(values)
-            for values in (reason.params_changed.only_old, reason.params_changed.only_new)
-        )
-        yield from key_changes(before, now)
+    # Snakemake's own reason leaves this out where an input changes too.
+    changed = workflow.persistence.params_changed(job)
+    if changed:
+        yield from key_changes(as_key(changed.only_old), as_key(changed.only_new))
     if reason.code_changed:
         yield "its rule"
     if reason.incomplete_output:
