@@ -76,8 +76,11 @@ def key_digest(key: dict[str, Any]) -> str:
 
 
 def key_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """What differs between two keys of a job, in words: ``cam.fsl.mu: 2.0 → 2.5``."""
-    changes = []
+    """What differs between two keys of a job, in words: ``cam.fsl.mu: 2.0 → 2.5``.
+
+    Values that changed come first: where one of them switches a loss off, others are used no more.
+    """
+    changes, used = [], []
     for name in sorted(before.keys() | now.keys()):
         old, new = before.get(name), now.get(name)
         if name == "digest" or (name in before and name in now and old == new):
@@ -85,12 +88,12 @@ def key_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
         if name in _IN_WORDS:
             changes.append(_IN_WORDS[name])
         elif name not in before:
-            changes.append(f"{name}: new")
+            used.append(f"{name}: new")
         elif name not in now:
-            changes.append(f"{name}: no longer used")
+            used.append(f"{name}: no longer used")
         else:
             changes.append(f"{name}: {old} → {new}")
-    return changes
+    return changes + used
 
 
 _IN_WORDS = {"code": "its code", "content": "files of the data set"}

@@ -18,7 +18,7 @@ from hfpl import provenance
 from hfpl.params.active import JOBS, active_params
 from hfpl.params.load import validate_params
 from hfpl.params.presets import preset_text
-from hfpl.provenance import code_digest, file_digest, job_key, key_digest
+from hfpl.provenance import code_digest, file_digest, job_key, key_changes, key_digest
 
 DEMO = YAML(typ="safe", pure=True).load(preset_text("demo"))
 PARAMS = validate_params(DEMO)
@@ -172,7 +172,7 @@ CODES = """
 import json, sys
 from hfpl.params import load_params
 from hfpl.params.active import JOBS
-from hfpl.provenance import job_key
+from hfpl.provenance import job_key, key_changes
 params = load_params({file!r})
 print(json.dumps({{job: job_key(params, job)["code"] for job in JOBS}}))
 print("torch" in sys.modules)
@@ -218,6 +218,15 @@ def test_methods_and_backbones_count_only_for_the_jobs_that_load_them(
         "data_generate", "data_download", "data_convert", "data_index", "data_masks", "pseudo",
         "evaluate_cam", "evaluate_masks", "evaluate", "report",
     }  # fmt: skip
+
+
+def test_changes_of_a_key_are_told_in_words():
+    before = {"a": 1, "b.c": 2.0, "code": "x", "content": "y", "digest": "1", "d": None}
+    now = {"a": 1, "b.c": 2.5, "code": "z", "content": "w", "digest": "2", "aa": None}
+    assert key_changes(before, now) == [
+        "b.c: 2.0 → 2.5", "its code", "files of the data set", "aa: new", "d: no longer used",
+    ]  # fmt: skip
+    assert key_changes(before, before) == []
 
 
 def test_a_data_set_s_conversion_counts_for_itself_alone(tmp_path, repository):

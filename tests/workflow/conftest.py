@@ -43,6 +43,22 @@ def write_params() -> Callable[..., None]:
 
 
 @pytest.fixture(scope="session")
+def read_plan() -> Callable[[str], dict[str, tuple[int, str]]]:
+    """From what a dry run prints to rule → number of jobs and reasons."""
+
+    def read(plan: str) -> dict[str, tuple[int, str]]:
+        if "Nothing to be done" in plan:
+            return {}
+        lines = plan.splitlines()
+        (start,) = (i for i, line in enumerate(lines) if line.split()[:2] == ["rule", "jobs"])
+        (end,) = (i for i, line in enumerate(lines) if line.endswith("jobs would run"))
+        rows = (line.split(maxsplit=2) for line in lines[start + 1 : end])
+        return {rule: (int(jobs), why) for rule, jobs, why in rows}
+
+    return read
+
+
+@pytest.fixture(scope="session")
 def digests() -> Callable[[Path], dict[str, str]]:
     """Digest of every result below a folder, by path; logs and benchmarks are no results."""
 
