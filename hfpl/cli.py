@@ -27,6 +27,7 @@ COMMANDS = {
     ),
     "evaluate": ("hfpl.evaluate.command", "stage evaluate: score every stage's results"),
     "report": ("hfpl.report.command", "stage report: pictures of the results"),
+    "dvc": ("hfpl.versioning.command", "versions of results: declare, run and commit for DVC"),
     "export": ("hfpl.storage.command", "unpack a shard into PNG files"),
 }
 """Subcommand → module that defines it, and a line about it. Only the one asked for is loaded."""

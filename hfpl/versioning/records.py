@@ -1,0 +1,164 @@
+"""Which parameters, code and inputs a result was made with, kept beside it.
+
+Snakemake remembers this in ``.snakemake/metadata``, which no version of a result brings along:
+after ``dvc checkout`` or ``dvc pull`` its memory speaks of other files, or of none. A record in
+every stage's folder travels with the results. Before each run, every result is settled: Snakemake's
+own memory of it holds, or the record's is put in its place, or the result counts as made with
+unknown parameters, and is made again.
+"""
+
+import hashlib
+import json
+from base64 import urlsafe_b64encode
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hfpl.storage.atomic import read_json, write_json
+
+RECORD = "provenance.json"
+"""Name of the record in a stage's folder."""
+METADATA = Path(".snakemake/metadata")
+
+_COMMON = ("data", "pretrain")
+_OF_VARIANT = ("cam", "pseudo", "affinity", "walk", "segment", "evaluate", "report")
+_FORMAT_VERSION = 6
+_LONGEST_NAME = 255
+_SAME_TIME = 1e-3
+_TIMES = ("starttime", "endtime", "job_hash")
+
+
+@dataclass
+class Settled:
+    """Results that are not those Snakemake remembers: known from a record, or from nowhere."""
+
+    restored: list[Path]
+    unknown: list[Path]
+
+
+def stage_folders(results: Path) -> Iterator[Path]:
+    """Folders of results of all data sets, variants and stages that are there, sorted."""
+    for dataset in sorted(p for p in results.glob("*") if p.is_dir()):
+        for folder in sorted(p for p in dataset.glob("*") if p.is_dir()):
+            if folder.name in _COMMON:
+                yield folder
+            else:
+                yield from (folder / stage for stage in _OF_VARIANT if (folder / stage).is_dir())
+
+
+def result_files(folder: Path) -> list[Path]:
+    """Results in a stage's folder: neither its record, nor checkpoints, nor unfinished files."""
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if path.is_file()
+        and not path.name.startswith(".")
+        and path.name != RECORD
+        and path.suffix != ".checkpoint"
+    )
+
+
+def settle(results: Path, metadata: Path = METADATA) -> Settled:
+    """Make Snakemake's memory fit the results that are there.
+
+    Its memory of a file holds where the file's time of modification is the one it noted, or its
+    content one that a later job noted.
+    """
+    settled = Settled([], [])
+    noted: dict[str, set[str]] | None = None
+    for folder in stage_folders(results):
+        record = _read_record(folder)
+        for path in result_files(folder):
+            own = _read(metadata, path)
+            time = path.stat().st_mtime
+            if own and abs(own.get("endtime", 0) - time) < _SAME_TIME:
+                continue
+            digest = file_sha256(path)
+            noted = _noted_checksums(metadata) if noted is None else noted
+            entry = record.get(path.name)
+            if entry and entry["sha256"] == digest:
+                _write(metadata, path, entry["metadata"], time)
+                settled.restored.append(path)
+            elif own and f"sha256:{digest}" in noted.get(str(path), ()):
+                _write(metadata, path, own, time)  # touched, no more
+            else:
+                _write(metadata, path, {"params": ["unknown"], "input": [], "log": []}, time)
+                settled.unknown.append(path)
+    return settled
+
+
+def write_records(folders: Iterable[Path], metadata: Path = METADATA) -> list[Path]:
+    """Write the records of stages' folders; those that were written.
+
+    Raises:
+        ValueError: Snakemake remembers nothing of a result, or something of another file.
+    """
+    records = []
+    for folder in folders:
+        entries = {}
+        for path in result_files(folder):
+            own = _read(metadata, path)
+            if own is None or abs(own.get("endtime", 0) - path.stat().st_mtime) >= _SAME_TIME:
+                raise ValueError(f"{path}: not made by a run here; run 'snakemake --cores all'")
+            kept = {name: value for name, value in own.items() if name not in _TIMES}
+            entries[path.name] = {"sha256": file_sha256(path), "metadata": kept}
+        if entries:
+            write_json(folder / RECORD, entries)
+            records.append(folder / RECORD)
+    return records
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _read_record(folder: Path) -> dict[str, Any]:
+    path = folder / RECORD
+    if not path.is_file():
+        return {}
+    record = read_json(path)
+    known = isinstance(record, dict) and all(
+        isinstance(entry, dict) and {"sha256", "metadata"} <= entry.keys()
+        for entry in record.values()
+    )
+    if not known:
+        raise ValueError(f"{path}: not a record of results; remove it")
+    return record
+
+
+def _noted_checksums(metadata: Path) -> dict[str, set[str]]:
+    """Path → checksums that jobs noted of their inputs."""
+    found: dict[str, set[str]] = {}
+    for path in metadata.rglob("*"):
+        if path.is_file():
+            for name, checksum in _parsed(path).get("input_checksums", {}).items():
+                found.setdefault(name, set()).add(checksum)
+    return found
+
+
+def _read(metadata: Path, output: Path) -> dict[str, Any] | None:
+    path = _metadata_file(metadata, output)
+    return (_parsed(path) or None) if path.is_file() else None
+
+
+def _parsed(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        return {}  # written by a process that was killed meanwhile
+
+
+def _write(metadata: Path, output: Path, content: dict[str, Any], time: float) -> None:
+    times = {"starttime": time, "endtime": time, "incomplete": False}
+    version = {"record_format_version": _FORMAT_VERSION}
+    write_json(_metadata_file(metadata, output), {**version, **content, **times})
+
+
+def _metadata_file(metadata: Path, output: Path) -> Path:
+    """Snakemake's file about an output, as :mod:`snakemake.persistence.file` names it."""
+    name = urlsafe_b64encode(str(output).encode()).decode()
+    parts = [name[i : i + _LONGEST_NAME - 1] for i in range(0, len(name), _LONGEST_NAME - 1)]
+    return metadata.joinpath(*[f"@{part}" for part in parts[:-1]], parts[-1])

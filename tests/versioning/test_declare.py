@@ -1,0 +1,69 @@
+"""``dvc.yaml`` says what the rules say: it is made of them, and the committed one is theirs."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from hfpl.params.active import JOBS, active_params
+from hfpl.params.load import load_params
+from hfpl.params.reruns import stage_of
+from hfpl.versioning.declare import CODE, code_yaml, dvc_yaml
+from hfpl.versioning.facts import planned_outputs
+
+
+@pytest.fixture(scope="module")
+def outputs(repository, tmp_path_factory):
+    """The plan of the committed parameters."""
+    folder = tmp_path_factory.mktemp("plan")
+    shutil.copy(repository / "params.yaml", folder)
+    return planned_outputs(["-s", str(repository / "workflow/Snakefile"), "-d", str(folder)])
+
+
+@pytest.fixture(scope="module")
+def stages(repository, outputs):
+    text = dvc_yaml(load_params(repository / "params.yaml"), outputs)
+    return YAML(typ="safe", pure=True).load(text)["stages"]
+
+
+def test_the_committed_files_are_those_of_the_rules(repository: Path, outputs):
+    params = load_params(repository / "params.yaml")
+    hint = "run 'hfpl dvc write'"
+    assert (repository / "dvc.yaml").read_text("utf-8") == dvc_yaml(params, outputs), hint
+    assert (repository / CODE).read_text("utf-8") == code_yaml(params), hint
+
+
+def test_every_result_belongs_to_one_stage_and_comes_before_its_readers(stages, outputs):
+    made: dict[str, str] = {}
+    for stage, content in stages.items():
+        for path in content.get("deps", []):
+            # What another stage makes is made by an earlier one.
+            assert path in made or not path.startswith("results/")
+        for out in [*content["outs"], *content.get("metrics", [])]:
+            path = next(iter(out)) if isinstance(out, dict) else out
+            assert made.setdefault(path, stage) == stage
+    assert {output.path for output in outputs} <= made.keys()
+    assert {made[output.path] for output in outputs} == stages.keys() - {"code"}
+    for output in outputs:
+        assert made[output.path] == output.stage
+        read = {path for path in output.inputs if made[path] != output.stage}
+        assert read <= set(stages[output.stage].get("deps", []))
+
+
+def test_a_stage_has_the_parameters_and_the_code_of_its_jobs(repository, stages):
+    params = load_params(repository / "params.yaml")
+    for stage, content in stages.items():
+        if stage == "code":
+            continue
+        jobs = {job for job in JOBS if stage_of(job) == stage} - {"data_download", "data_convert"}
+        *keys, code = content["params"]
+        assert set(code[CODE]) == jobs
+        assert set(keys) == {key for job in jobs for key in active_params(params, job)}
+
+
+def test_a_plan_that_cannot_be_made_is_one_line(tmp_path, repository):
+    (tmp_path / "params.yaml").write_text("dataset: 3\n")
+    with pytest.raises(ValueError, match=r"^no plan: .*params\.yaml") as error:
+        planned_outputs(["-s", str(repository / "workflow/Snakefile"), "-d", str(tmp_path)])
+    assert "\n" not in str(error.value)
