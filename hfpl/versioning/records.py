@@ -23,6 +23,7 @@ METADATA = Path(".snakemake/metadata")
 
 _COMMON = ("data", "pretrain")
 _OF_VARIANT = ("cam", "pseudo", "affinity", "walk", "segment", "evaluate", "report")
+_SEEN = "hfpl-records.json"
 _FORMAT_VERSION = 6
 _LONGEST_NAME = 255
 _SAME_TIME = 1e-3
@@ -63,28 +64,32 @@ def settle(results: Path, metadata: Path = METADATA) -> Settled:
     """Make Snakemake's memory fit the results that are there.
 
     Its memory of a file holds where the file's time of modification is the one it noted, or its
-    content one that a later job noted.
+    content one that a later job noted; unless the folder's record is another than last time, or
+    other files of the folder came with it: then the record speaks for all files that it knows.
     """
     settled = Settled([], [])
-    noted: dict[str, set[str]] | None = None
+    checksums = _Checksums(metadata)
+    seen = _seen(metadata)
     for folder in stage_folders(results):
-        record = _read_record(folder)
-        for path in result_files(folder):
-            own = _read(metadata, path)
-            time = path.stat().st_mtime
-            if own and abs(own.get("endtime", 0) - time) < _SAME_TIME:
+        record, digest = _read_record(folder)
+        files = {path: _read(metadata, path) for path in result_files(folder)}
+        moved = [path for path, own in files.items() if not _is_remembered(path, own)]
+        came = {path for path in moved if _is_recorded(path, record)}
+        if record and (came or seen.get(str(folder)) != digest):
+            came |= {path for path in files.keys() - came if _is_recorded(path, record)}
+        for path in sorted(came):
+            _write(metadata, path, record[path.name]["metadata"])
+            settled.restored.append(path)
+        for path in moved:
+            if path in came:
                 continue
-            digest = file_sha256(path)
-            noted = _noted_checksums(metadata) if noted is None else noted
-            entry = record.get(path.name)
-            if entry and entry["sha256"] == digest:
-                _write(metadata, path, entry["metadata"], time)
-                settled.restored.append(path)
-            elif own and f"sha256:{digest}" in noted.get(str(path), ()):
-                _write(metadata, path, own, time)  # touched, no more
+            if files[path] and f"sha256:{file_sha256(path)}" in checksums.of(path):
+                _write(metadata, path, files[path])  # touched, no more
             else:
-                _write(metadata, path, {"params": ["unknown"], "input": [], "log": []}, time)
+                _write(metadata, path, {"params": ["unknown"], "input": [], "log": []})
                 settled.unknown.append(path)
+        seen[str(folder)] = digest
+    _keep_seen(metadata, seen)
     return settled
 
 
@@ -94,18 +99,20 @@ def write_records(folders: Iterable[Path], metadata: Path = METADATA) -> list[Pa
     Raises:
         ValueError: Snakemake remembers nothing of a result, or something of another file.
     """
-    records = []
+    records, seen = [], _seen(metadata)
     for folder in folders:
         entries = {}
         for path in result_files(folder):
             own = _read(metadata, path)
-            if own is None or abs(own.get("endtime", 0) - path.stat().st_mtime) >= _SAME_TIME:
+            if own is None or not _is_remembered(path, own):
                 raise ValueError(f"{path}: not made by a run here; run 'snakemake --cores all'")
             kept = {name: value for name, value in own.items() if name not in _TIMES}
             entries[path.name] = {"sha256": file_sha256(path), "metadata": kept}
         if entries:
             write_json(folder / RECORD, entries)
             records.append(folder / RECORD)
+            seen[str(folder)] = file_sha256(folder / RECORD)
+    _keep_seen(metadata, seen)
     return records
 
 
@@ -115,10 +122,20 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _read_record(folder: Path) -> dict[str, Any]:
+def _is_remembered(path: Path, own: dict[str, Any] | None) -> bool:
+    """Whether Snakemake's memory is of this very file."""
+    return bool(own) and abs(own.get("endtime", 0) - path.stat().st_mtime) < _SAME_TIME
+
+
+def _is_recorded(path: Path, record: dict[str, Any]) -> bool:
+    return path.name in record and record[path.name]["sha256"] == file_sha256(path)
+
+
+def _read_record(folder: Path) -> tuple[dict[str, Any], str]:
+    """A folder's record and the digest of its file; empty where there is none."""
     path = folder / RECORD
     if not path.is_file():
-        return {}
+        return {}, ""
     record = read_json(path)
     known = isinstance(record, dict) and all(
         isinstance(entry, dict) and {"sha256", "metadata"} <= entry.keys()
@@ -126,17 +143,35 @@ def _read_record(folder: Path) -> dict[str, Any]:
     )
     if not known:
         raise ValueError(f"{path}: not a record of results; remove it")
-    return record
+    return record, file_sha256(path)
 
 
-def _noted_checksums(metadata: Path) -> dict[str, set[str]]:
-    """Path → checksums that jobs noted of their inputs."""
-    found: dict[str, set[str]] = {}
-    for path in metadata.rglob("*"):
-        if path.is_file():
-            for name, checksum in _parsed(path).get("input_checksums", {}).items():
-                found.setdefault(name, set()).add(checksum)
-    return found
+def _seen(metadata: Path) -> dict[str, str]:
+    """Stage's folder → digest of the record that was there last time."""
+    path = metadata.parent / _SEEN
+    return _parsed(path) if path.is_file() else {}
+
+
+def _keep_seen(metadata: Path, seen: dict[str, str]) -> None:
+    if seen != _seen(metadata):
+        write_json(metadata.parent / _SEEN, seen)
+
+
+class _Checksums:
+    """Checksums that jobs have noted of their inputs, read when they are first asked for."""
+
+    def __init__(self, metadata: Path) -> None:
+        self.metadata = metadata
+        self._noted: dict[str, set[str]] | None = None
+
+    def of(self, path: Path) -> set[str]:
+        """What jobs have noted of a file."""
+        if self._noted is None:
+            self._noted = {}
+            for file in filter(Path.is_file, self.metadata.rglob("*")):
+                for name, checksum in _parsed(file).get("input_checksums", {}).items():
+                    self._noted.setdefault(name, set()).add(checksum)
+        return self._noted.get(str(path), set())
 
 
 def _read(metadata: Path, output: Path) -> dict[str, Any] | None:
@@ -151,7 +186,8 @@ def _parsed(path: Path) -> dict[str, Any]:
         return {}  # written by a process that was killed meanwhile
 
 
-def _write(metadata: Path, output: Path, content: dict[str, Any], time: float) -> None:
+def _write(metadata: Path, output: Path, content: dict[str, Any]) -> None:
+    time = output.stat().st_mtime
     times = {"starttime": time, "endtime": time, "incomplete": False}
     version = {"record_format_version": _FORMAT_VERSION}
     write_json(_metadata_file(metadata, output), {**version, **content, **times})

@@ -107,6 +107,44 @@ def test_a_result_of_unknown_origin_is_made_again(work, memory, record):
     assert settle(Path("results")).unknown == []
 
 
+def test_a_record_that_was_brought_speaks_for_files_of_equal_bytes_too(work):
+    other = "results/pets/seam/walk/val-1.zip"
+    make(other, b"same", ["beta 8"])
+    write_records([FOLDER])
+    settle(Path("results"))
+    # Another clone has run it with another parameter; one of the files came out equal.
+    make(RESULT, b"second", ["beta 4"])
+    make(other, b"same", ["beta 4"])
+    write_records([FOLDER])
+    brought = (FOLDER / RECORD).read_bytes()
+    make(RESULT, b"first", ["beta 8"])
+    make(other, b"same", ["beta 8"])
+    write_records([FOLDER])
+    replace(RESULT, b"second")
+    (FOLDER / RECORD).write_bytes(brought)
+    assert settle(Path("results")).restored == [Path(RESULT), Path(other)]
+    assert params_of(other) == ["beta 4"]
+
+
+def test_a_record_from_before_a_run_does_not_undo_what_the_run_has_noted(work):
+    write_records([FOLDER])
+    make(RESULT, b"first", ["beta 4"])  # the same bytes from another parameter
+    settled = settle(Path("results"))
+    assert (settled.restored, settled.unknown) == ([], [])
+    assert params_of(RESULT) == ["beta 4"]
+
+
+def test_a_record_that_was_brought_counts_even_where_no_byte_has_changed(work):
+    make(RESULT, b"first", ["beta 4"])
+    write_records([FOLDER])
+    brought = (FOLDER / RECORD).read_bytes()
+    make(RESULT, b"first", ["beta 8"])
+    write_records([FOLDER])
+    (FOLDER / RECORD).write_bytes(brought)
+    assert settle(Path("results")).restored == [Path(RESULT)]
+    assert params_of(RESULT) == ["beta 4"]
+
+
 def test_a_touched_result_that_a_job_has_read_stays_what_it_was(work):
     checksum = f"sha256:{hashlib.sha256(b'first').hexdigest()}"
     make("results/pets/seam/evaluate/walk.json", b"{}", ["none"], {RESULT: checksum})
