@@ -206,6 +206,7 @@ def test_params_are_written_changed_and_checked(folder, fails, capsys):
 
 OTHERS = [("params",), ("pretrain",)]
 OTHERS += [("data", action) for action in ("generate", "sources", "download", "convert")]
+OTHERS += [("dvc", action) for action in ("write", "code", "run", "commit")]
 READS_FILES = [c for c in LEAVES if c not in OTHERS]
 
 

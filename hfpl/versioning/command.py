@@ -74,13 +74,14 @@ def _commit(args: argparse.Namespace) -> str:
     from hfpl.versioning.facts import planned_outputs, run_snakemake
     from hfpl.versioning.records import write_records
 
+    outputs = planned_outputs()
     plan = run_snakemake(["-n"], capture=True)
     if "Nothing to be done" not in plan.stdout + plan.stderr:
         print(plan.stdout + plan.stderr, file=sys.stderr)
         raise ValueError("the run is not finished: 'snakemake --cores all' first")
     params = load_params(PARAMS)
     _declare(params)
-    folders = sorted({Path(output.path).parent for output in planned_outputs()})
+    folders = sorted({Path(output.path).parent for output in outputs})
     records = write_records(folders)
     _dvc("commit", "--quiet", "--force")
     return (

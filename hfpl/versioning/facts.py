@@ -58,6 +58,8 @@ def _reason(errors: str) -> str:
     lines = [line.strip() for line in errors.splitlines() if line.strip()]
     told = [line for line in lines if not line.startswith("File ")]
     start = next((i for i, line in enumerate(told) if "Error" in line.split()[0]), -1)
+    if start >= 0 and told[start].startswith("Error: "):
+        return told[start].removeprefix("Error: ")
     return " ".join(told[start + 1 :][:2]) or "snakemake failed"
 
 
