@@ -4,9 +4,11 @@ import argparse
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from hfpl.params import Params, load_params
+from hfpl.versioning.facts import Output
 
 PARAMS = Path("params.yaml")
 """DVC and the rules read it in the folder of the project."""
@@ -30,7 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _write(args: argparse.Namespace) -> str:
-    _declare(load_params(PARAMS))
+    from hfpl.versioning.facts import planned_outputs
+
+    _declare(load_params(PARAMS), planned_outputs())
     return f"{DECLARATION} written from the rules"
 
 
@@ -42,12 +46,11 @@ def _code(args: argparse.Namespace) -> str:
     return f"{CODE} written"
 
 
-def _declare(params: Params) -> None:
+def _declare(params: Params, outputs: Sequence[Output]) -> None:
     from hfpl.storage.atomic import write_text
     from hfpl.versioning.declare import CODE, code_yaml, dvc_yaml
-    from hfpl.versioning.facts import planned_outputs
 
-    write_text(DECLARATION, dvc_yaml(params, planned_outputs()))
+    write_text(DECLARATION, dvc_yaml(params, outputs))
     write_text(CODE, code_yaml(params))
 
 
@@ -80,7 +83,7 @@ def _commit(args: argparse.Namespace) -> str:
         print(plan.stdout + plan.stderr, file=sys.stderr)
         raise ValueError("the run is not finished: 'snakemake --cores all' first")
     params = load_params(PARAMS)
-    _declare(params)
+    _declare(params, outputs)
     folders = sorted({Path(output.path).parent for output in outputs})
     records = write_records(folders)
     _dvc("commit", "--quiet", "--force")

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from hfpl.params.reruns import stage_of
+
 
 @dataclass(frozen=True)
 class Output:
@@ -24,7 +26,7 @@ class Output:
     @property
     def stage(self) -> str:
         """Stage that it belongs to: the first part of its rule's name."""
-        return self.rule.partition("_")[0]
+        return stage_of(self.rule)
 
 
 def planned_outputs(options: Iterable[str] = ()) -> list[Output]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hfpl.params.reruns import STAGES
 from hfpl.storage.atomic import read_json, write_json
 
 RECORD = "provenance.json"
@@ -22,7 +23,7 @@ RECORD = "provenance.json"
 METADATA = Path(".snakemake/metadata")
 
 _COMMON = ("data", "pretrain")
-_OF_VARIANT = ("cam", "pseudo", "affinity", "walk", "segment", "evaluate", "report")
+_OF_VARIANT = tuple(stage for stage in STAGES if stage not in _COMMON)
 _SEEN = "hfpl-records.json"
 _FORMAT_VERSION = 6
 _LONGEST_NAME = 255
