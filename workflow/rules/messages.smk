@@ -39,7 +39,8 @@ logger.addFilter(is_told)
 def plan_table(dag):
     """Rule, number of jobs and reasons of all jobs that would run, in the order of the rules."""
     counts, reasons = {}, {}
-    for job in dag.needrun_jobs():
+    # Snakemake keeps jobs in a set; sorted, the same plan always reads the same.
+    for job in sorted(dag.needrun_jobs(), key=lambda job: sorted(map(str, job.output))):
         counts[job.rule.name] = counts.get(job.rule.name, 0) + 1
         found = reasons.setdefault(job.rule.name, {})
         for reason in job_reasons(dag, job):
