@@ -17,6 +17,9 @@ from pathlib import Path
 RUN_VARIABLE = "HFPL_RUN"
 """Environment variable with the mark of the run that a job belongs to."""
 
+RUN_LOCK = Path(".snakemake/hfpl-running")
+"""File that every run of a working directory holds a shared lock of, for as long as it lives."""
+
 _LOOK_EVERY = 1.0
 
 
@@ -71,4 +74,20 @@ def alone(log: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX)
         except OSError:
             pass  # a file system without locks
+        yield
+
+
+@contextmanager
+def no_run_at_work(lock: Path = RUN_LOCK) -> Iterator[None]:
+    """Keep runs out of a working directory while the block removes files.
+
+    Raises:
+        ValueError: a run, or a plan, is at work.
+    """
+    lock.parent.mkdir(exist_ok=True)
+    with lock.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ValueError("a run is at work in this folder; wait for its end") from None
         yield

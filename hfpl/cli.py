@@ -27,7 +27,11 @@ COMMANDS = {
     ),
     "evaluate": ("hfpl.evaluate.command", "stage evaluate: score every stage's results"),
     "report": ("hfpl.report.command", "stage report: pictures of the results"),
-    "dvc": ("hfpl.versioning.command", "versions of results: declare, run and commit for DVC"),
+    "dvc": ("hfpl.versioning.command", "versions of results: declare, commit and share with DVC"),
+    "clean": (
+        "hfpl.versioning.clean_command",
+        "show and remove results that no parameter and no commit refers to",
+    ),
     "export": ("hfpl.storage.command", "unpack a shard into PNG files"),
 }
 """Subcommand → module that defines it, and a line about it. Only the one asked for is loaded."""

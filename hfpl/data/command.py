@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     generate = actions.add_parser("generate", help="draw the data set 'shapes' into a zip file")
     add_params(generate, "data_generate")
-    add_file(generate, "archive", "zip file to write, in VOC's layout")
+    _add_archive(generate)
     generate.set_defaults(run=_generate)
 
     sources = actions.add_parser("sources", help="show what is downloaded: addresses and sizes")
@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     convert = actions.add_parser("convert", help="make one zip in VOC's layout of the archives")
     add_params(convert, "data_convert")
     _add_downloads(convert)
-    add_file(convert, "archive", "zip file to write, in VOC's layout")
+    _add_archive(convert)
     convert.set_defaults(run=_convert)
 
     index = actions.add_parser("index", help="write the manifests of a data set")
@@ -61,6 +61,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     masks.set_defaults(run=_masks)
 
 
+def _add_archive(parser: argparse.ArgumentParser) -> None:
+    add_file(parser, "archive", "zip file to write, in VOC's layout")
+    parser.add_argument(
+        "--digest", type=Path, metavar="FILE", help="digest of the archive, to write (JSON)"
+    )
+
+
+def _write_digest(args: argparse.Namespace) -> None:
+    from hfpl.provenance import file_digest
+    from hfpl.storage.atomic import write_json
+
+    if args.digest:
+        size = args.archive.stat().st_size
+        write_json(args.digest, {"size": size, "digest": file_digest([args.archive])})
+
+
 def _generate(args: argparse.Namespace) -> str:
     from hfpl.data.generate import write_shapes
 
@@ -69,6 +85,7 @@ def _generate(args: argparse.Namespace) -> str:
     if settings.format != "shapes":
         raise ValueError(f"dataset '{params.dataset}' has format '{settings.format}', not 'shapes'")
     write_shapes(args.archive, settings)
+    _write_digest(args)
     return f"{settings.train} + {settings.val} pictures drawn"
 
 
@@ -122,6 +139,7 @@ def _convert(args: argparse.Namespace) -> str:
     archives = {n: args.downloads / s.file for n, s in _downloaded(params).items()}
     module = import_module(f"hfpl.data.{params.datasets[params.dataset].format}")
     counts = module.convert(archives, args.archive)
+    _write_digest(args)
     return ", ".join(f"{count} images in {name}" for name, count in counts.items())
 
 

@@ -1,10 +1,8 @@
-"""``hfpl dvc``: declare, run and commit the stages for DVC."""
+"""``hfpl dvc``: declare, run, commit and share the stages' results with DVC."""
 
 import argparse
-import shutil
-import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from hfpl.params import Params, load_params
@@ -19,6 +17,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``hfpl dvc``."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     write = actions.add_parser("write", help="write dvc.yaml and code.yaml from the rules")
+    write.add_argument(
+        "--local",
+        nargs="*",
+        choices=("data", "cam", "pseudo", "walk", "segment"),
+        metavar="STAGE",
+        help="stages whose per-image results are not pushed; without the option, as before",
+    )
     write.set_defaults(run=_write)
     code = actions.add_parser("code", help="write code.yaml, the digests of every job's code")
     code.set_defaults(run=_code)
@@ -29,12 +34,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "commit", help="give the results of a finished run to DVC, with their provenance"
     )
     commit.set_defaults(run=_commit)
+    pull = actions.add_parser(
+        "pull", help="put the results of the checked-out version into the work tree, or none"
+    )
+    pull.add_argument(
+        "--force", action="store_true", help="replace results that were not committed"
+    )
+    pull.set_defaults(run=_pull)
+    push = actions.add_parser("push", help="send committed results to a remote")
+    push.set_defaults(run=_push)
+    for action in (pull, push):
+        action.add_argument("--remote", metavar="NAME", help="default: DVC's default remote")
+    restore = actions.add_parser(
+        "restore", help="make again what is not pushed (write --local) and is not here"
+    )
+    restore.set_defaults(run=_restore)
 
 
 def _write(args: argparse.Namespace) -> str:
+    from hfpl.versioning.declare import local_stages
     from hfpl.versioning.facts import planned_outputs
 
-    _declare(load_params(PARAMS), planned_outputs())
+    local = local_stages(DECLARATION) if args.local is None else args.local
+    _declare(load_params(PARAMS), planned_outputs(), local)
     return f"{DECLARATION} written from the rules"
 
 
@@ -46,21 +68,22 @@ def _code(args: argparse.Namespace) -> str:
     return f"{CODE} written"
 
 
-def _declare(params: Params, outputs: Sequence[Output]) -> None:
+def _declare(params: Params, outputs: Sequence[Output], local: Collection[str]) -> None:
     from hfpl.storage.atomic import write_text
     from hfpl.versioning.declare import CODE, code_yaml, dvc_yaml
 
-    write_text(DECLARATION, dvc_yaml(params, outputs))
+    write_text(DECLARATION, dvc_yaml(params, outputs, local))
     write_text(CODE, code_yaml(params))
 
 
 def _run(args: argparse.Namespace) -> str:
-    from hfpl.versioning.declare import dvc_yaml
+    from hfpl.versioning.declare import dvc_yaml, local_stages
     from hfpl.versioning.facts import planned_outputs, run_snakemake
     from hfpl.versioning.records import write_records
 
     outputs = planned_outputs()
-    if DECLARATION.read_text(encoding="utf-8") != dvc_yaml(load_params(PARAMS), outputs):
+    fitting = dvc_yaml(load_params(PARAMS), outputs, local_stages(DECLARATION))
+    if DECLARATION.read_text(encoding="utf-8") != fitting:
         raise ValueError(
             f"{DECLARATION}: does not fit {PARAMS} and the rules; run 'hfpl dvc write'"
         )
@@ -74,6 +97,8 @@ def _run(args: argparse.Namespace) -> str:
 
 
 def _commit(args: argparse.Namespace) -> str:
+    from hfpl.versioning.declare import local_stages
+    from hfpl.versioning.dvc import run_dvc
     from hfpl.versioning.facts import planned_outputs, run_snakemake
     from hfpl.versioning.records import write_records
 
@@ -82,20 +107,36 @@ def _commit(args: argparse.Namespace) -> str:
     if "Nothing to be done" not in plan.stdout + plan.stderr:
         print(plan.stdout + plan.stderr, file=sys.stderr)
         raise ValueError("the run is not finished: 'snakemake --cores all' first")
-    params = load_params(PARAMS)
-    _declare(params, outputs)
+    _declare(load_params(PARAMS), outputs, local_stages(DECLARATION))
     folders = sorted({Path(output.path).parent for output in outputs})
     records = write_records(folders)
-    _dvc("commit", "--quiet", "--force")
+    run_dvc("commit", "--quiet", "--force")
     return (
         f"results of {len(records)} stages are DVC's now; "
-        "'git add dvc.yaml dvc.lock code.yaml params.yaml', 'git commit', 'dvc push'"
+        "'git add dvc.yaml dvc.lock code.yaml params.yaml', 'git commit', 'hfpl dvc push'"
     )
 
 
-def _dvc(*arguments: str) -> None:
-    program = shutil.which("dvc", path=str(Path(sys.executable).parent)) or shutil.which("dvc")
-    if program is None:
-        raise ValueError("dvc is not installed")
-    if subprocess.run([program, *arguments], check=False).returncode:
-        raise ValueError(f"'dvc {' '.join(arguments)}' has failed")
+def _pull(args: argparse.Namespace) -> str:
+    from hfpl.versioning.sharing import pull
+
+    return pull(args.remote, force=args.force)
+
+
+def _push(args: argparse.Namespace) -> str:
+    from hfpl.versioning.sharing import push
+
+    return push(args.remote)
+
+
+def _restore(args: argparse.Namespace) -> str:
+    from hfpl.versioning.declare import is_local, local_stages
+    from hfpl.versioning.facts import planned_outputs, run_snakemake
+
+    stages = local_stages(DECLARATION)
+    local = [output.path for output in planned_outputs() if is_local(output, stages)]
+    absent = [path for path in local if not Path(path).is_file()]
+    # Alone, because a run that makes them for a reader takes all their readers for outdated.
+    if absent and run_snakemake(["--cores", "all", "--", *absent]).returncode:
+        raise ValueError("the run has failed")
+    return f"{len(absent)} of {len(local)} local results made again"

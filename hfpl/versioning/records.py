@@ -66,7 +66,8 @@ def settle(results: Path, metadata: Path = METADATA) -> Settled:
 
     Its memory of a file holds where the file's time of modification is the one it noted, or its
     content one that a later job noted; unless the folder's record is another than last time, or
-    other files of the folder came with it: then the record speaks for all files that it knows.
+    other files of the folder came with it: then the record speaks for all files that it knows,
+    those included that did not come.
     """
     settled = Settled([], [])
     checksums = _Checksums(metadata)
@@ -81,6 +82,10 @@ def settle(results: Path, metadata: Path = METADATA) -> Settled:
         for path in sorted(came):
             _write(metadata, path, record[path.name]["metadata"])
             settled.restored.append(path)
+        if seen.get(str(folder)) != digest:
+            # Of results that are kept elsewhere, Snakemake knows by this what they were made with.
+            for path in (folder / name for name in record.keys() - {p.name for p in files}):
+                _write(metadata, path, record[path.name]["metadata"])
         for path in moved:
             if path in came:
                 continue
@@ -115,6 +120,11 @@ def write_records(folders: Iterable[Path], metadata: Path = METADATA) -> list[Pa
             seen[str(folder)] = file_sha256(folder / RECORD)
     _keep_seen(metadata, seen)
     return records
+
+
+def forget(output: Path, metadata: Path = METADATA) -> None:
+    """Remove what Snakemake remembers of a result."""
+    _metadata_file(metadata, output).unlink(missing_ok=True)
 
 
 def file_sha256(path: Path) -> str:
@@ -188,7 +198,7 @@ def _parsed(path: Path) -> dict[str, Any]:
 
 
 def _write(metadata: Path, output: Path, content: dict[str, Any]) -> None:
-    time = output.stat().st_mtime
+    time = output.stat().st_mtime if output.exists() else 0.0
     times = {"starttime": time, "endtime": time, "incomplete": False}
     version = {"record_format_version": _FORMAT_VERSION}
     write_json(_metadata_file(metadata, output), {**version, **content, **times})

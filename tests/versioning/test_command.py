@@ -19,13 +19,23 @@ def folder(tmp_path: Path, monkeypatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("action", [["write"], ["run", "walk"], ["commit"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "action", [["write"], ["run", "walk"], ["commit"], ["restore"]], ids=" ".join
+)
 def test_without_the_rules_there_is_nothing_to_declare(folder, capsys, action):
     assert main(["dvc", *action]) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"hfpl dvc {action[0]}: error: no plan: ")
     assert "Snakefile" in line
     assert [path.name for path in folder.iterdir()] == ["params.yaml"]
+
+
+@pytest.mark.parametrize("action", ["pull", "push"])
+def test_without_a_repository_there_is_nothing_to_share(folder, capsys, action):
+    assert main(["dvc", action]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"hfpl dvc {action}: error: ")
+    assert "dvc" in line.removeprefix(f"hfpl dvc {action}: error: ")
 
 
 def test_the_code_of_every_job_has_its_digest(folder):

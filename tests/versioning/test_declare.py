@@ -9,7 +9,7 @@ from ruamel.yaml import YAML
 from hfpl.params.active import JOBS, active_params
 from hfpl.params.load import load_params
 from hfpl.params.reruns import stage_of
-from hfpl.versioning.declare import CODE, code_yaml, dvc_yaml
+from hfpl.versioning.declare import CODE, code_yaml, dvc_yaml, local_stages
 from hfpl.versioning.facts import planned_outputs
 
 
@@ -60,6 +60,25 @@ def test_a_stage_has_the_parameters_and_the_code_of_its_jobs(repository, stages)
         *keys, code = content["params"]
         assert set(code[CODE]) == jobs
         assert set(keys) == {key for job in jobs for key in active_params(params, job)}
+
+
+def test_results_that_are_not_pushed_are_chosen_in_the_declaration_alone(
+    repository, outputs, tmp_path
+):
+    params, file = load_params(repository / "params.yaml"), tmp_path / "dvc.yaml"
+    assert local_stages(file) == []
+    file.write_text(dvc_yaml(params, outputs, ["cam", "data"]), encoding="utf-8")
+    assert local_stages(file) == ["data", "cam"]
+    stages = YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8"))["stages"]
+    local = {
+        path
+        for stage in stages.values()
+        for out in stage["outs"] if isinstance(out, dict)
+        for path, options in out.items() if options == {"push": False}
+    }  # fmt: skip
+    run = "results/shapes/seam-isl-fsl"
+    images = {f"{run}/cam/{split}-{k}.zip" for split in ("train", "val") for k in (0, 1)}
+    assert local == {"results/shapes/data/shapes.zip", *images}
 
 
 def test_a_plan_that_cannot_be_made_is_one_line(tmp_path, repository):

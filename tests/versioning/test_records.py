@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -143,6 +144,23 @@ def test_a_record_that_was_brought_counts_even_where_no_byte_has_changed(work):
     (FOLDER / RECORD).write_bytes(brought)
     assert settle(Path("results")).restored == [Path(RESULT)]
     assert params_of(RESULT) == ["beta 4"]
+
+
+def test_a_result_that_is_kept_elsewhere_is_known_by_its_record(work):
+    other = "results/pets/seam/walk/val-1.zip"
+    make(other, b"large", ["beta 8"], {"results/pets/seam/cam/val-1.zip": "sha256:0"})
+    write_records([FOLDER])
+    # Another clone has pulled the record and the first result.
+    shutil.rmtree(".snakemake")
+    Path(other).unlink()
+    assert settle(Path("results")).restored == [Path(RESULT)]
+    known = json.loads(metadata_file(other).read_text())
+    assert known["params"] == ["beta 8"]
+    assert known["input_checksums"] == {"results/pets/seam/cam/val-1.zip": "sha256:0"}
+    # What a run makes of it later is not undone.
+    make(other, b"large", ["beta 4"])
+    assert settle(Path("results")).restored == []
+    assert params_of(other) == ["beta 4"]
 
 
 def test_a_touched_result_that_a_job_has_read_stays_what_it_was(work):

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -80,3 +81,71 @@ def micro_run(tmp_path_factory, snakemake: Snakemake, write_params) -> Path:
     done = snakemake(folder, "--cores", "2")
     assert done.returncode == 0, done.stdout
     return folder
+
+
+class Clone:
+    """A clone of the project, used as a person would."""
+
+    def __init__(self, source: Path, folder: Path) -> None:
+        self.folder = folder
+        programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        self.environment = {**os.environ, "PYTHONPATH": str(folder), "PATH": programs}
+        subprocess.run(["git", "clone", "-q", str(source), str(folder)], check=True)
+        self.run("git", "config", "user.name", "a person")
+        self.run("git", "config", "user.email", "person@example.org")
+
+    def run(self, *command: str, status: int = 0) -> str:
+        """Output of a command, which must end with a status."""
+        done = subprocess.run(
+            command, cwd=self.folder, env=self.environment, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        assert done.returncode == status, f"{command}:\n{done.stdout}"
+        return done.stdout
+
+    def write_params(self, *settings: str) -> None:
+        text = preset_text("micro", settings)
+        (self.folder / "params.yaml").write_text(text, encoding="utf-8")
+
+    def plan(self) -> str:
+        return self.run("snakemake", "-n")
+
+    def compute(self) -> None:
+        self.run("snakemake", "--cores", "2")
+
+    def share(self, message: str) -> None:
+        """Give the results to DVC, commit what describes them, push them."""
+        self.run("hfpl", "dvc", "commit")
+        self.run("git", "add", "-A")
+        self.run("git", "commit", "-q", "-m", message)
+        self.run("hfpl", "dvc", "push")
+
+    def read(self, name: str) -> bytes:
+        return (self.folder / "results/shapes/seam-isl-fsl" / name).read_bytes()
+
+
+@pytest.fixture(scope="session")
+def pushed(repository: Path, tmp_path_factory) -> Clone:
+    """A clone that has run the micro configuration and pushed to a folder; not to be changed."""
+    folder = tmp_path_factory.mktemp("clones")
+    clone = Clone(repository, folder / "pushed")
+    clone.write_params()
+    clone.run("dvc", "remote", "add", "-q", "-d", "store", str(folder / "remote"))
+    clone.compute()
+    clone.share("a run")
+    return clone
+
+
+@pytest.fixture(scope="session")
+def clone_of(tmp_path_factory) -> Callable[..., Clone]:
+    """Clone a clone, with its remote; with its results too, as if they had been computed there."""
+
+    def make(source: Clone, *, results: bool = False) -> Clone:
+        clone = Clone(source.folder, tmp_path_factory.mktemp("clone") / "clone")
+        if results:
+            for name in ("results", ".snakemake", ".dvc/cache"):
+                # With the times of modification, which Snakemake's memory is about.
+                shutil.copytree(source.folder / name, clone.folder / name, symlinks=True)
+        return clone
+
+    return make

@@ -52,11 +52,13 @@ SPLITS = ["train", "val"]
 SHARDS = range(PARAMS.shards)
 
 # Where images lie. The manifests hold a hash of each image and are what the rules depend on; the
-# archive of a generated or converted data set only has to be there.
+# archive of a generated or converted data set only has to be there. What is made of it alone depends
+# on its digest: Snakemake notes no checksums of files of gigabytes.
 SOURCES = list(sources_of(DATASET))
 ZIPPED = DATASET.format == "shapes" or bool(SOURCES)
 ARCHIVE = f"{COMMON}/data/{DATASET.format}.zip"
 IMAGE_FILES = [ancient(ARCHIVE)] if ZIPPED else []
+DIGEST = [f"{ARCHIVE}.json"] if ZIPPED else []
 
 
 def no_root():

@@ -7,7 +7,8 @@ MASKS = f"{COMMON}/data/{{split}}-{{shard}}.masks.json"
 
 rule data_generate:
     output:
-        f"{COMMON}/data/shapes.zip",
+        archive=f"{COMMON}/data/shapes.zip",
+        digest=f"{COMMON}/data/shapes.zip.json",
     log:
         f"{COMMON}/data/logs/generate.log",
     benchmark:
@@ -20,7 +21,7 @@ rule data_generate:
         key=key("data_generate"),
     shell:
         'hfpl data generate --params "$HFPL_PARAMS" --expect {params.key[digest]} --log {log:q}'
-        " --archive {output:q}"
+        " --archive {output.archive:q} --digest {output.digest:q}"
 
 
 # The archive itself is no output: Snakemake would remove a copy that was put there by hand, or one
@@ -50,7 +51,8 @@ rule data_convert:
     input:
         expand(SOURCE, source=SOURCES),
     output:
-        f"{COMMON}/data/{{format}}.zip",
+        archive=f"{COMMON}/data/{{format}}.zip",
+        digest=f"{COMMON}/data/{{format}}.zip.json",
     log:
         f"{COMMON}/data/logs/convert-{{format}}.log",
     benchmark:
@@ -65,14 +67,15 @@ rule data_convert:
         key=key("data_convert"),
     shell:
         'hfpl data convert --params "$HFPL_PARAMS" --expect {params.key[digest]} --log {log:q}'
-        ' --downloads "$HFPL_DOWNLOADS" --archive {output:q}'
+        ' --downloads "$HFPL_DOWNLOADS" --archive {output.archive:q} --digest {output.digest:q}'
 
 
 # Its files stay where indexing fails, and what was made of them stays valid. It runs before anything
 # of its size, for mistakes in the data are found here.
 rule data_index:
     input:
-        ARCHIVE if ZIPPED else [],
+        IMAGE_FILES,
+        DIGEST,
     output:
         train=update(shards(MANIFEST, "train")),
         val=update(shards(MANIFEST, "val")),
@@ -96,6 +99,7 @@ rule data_index:
 rule data_masks:
     input:
         IMAGE_FILES,
+        DIGEST,
         train=shards(MANIFEST, "train"),
         val=shards(MANIFEST, "val"),
     output:

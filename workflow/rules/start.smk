@@ -8,6 +8,7 @@ import fcntl
 
 from snakemake_interface_executor_plugins.settings import ExecMode
 
+from hfpl.alone import RUN_LOCK
 from hfpl.versioning.records import settle
 
 
@@ -23,16 +24,16 @@ def settle_results():
         )
 
 
-def hold_mark(folder=Path(".snakemake")):
+def hold_mark():
     """Clear up a working directory in which no run is at work; the mark of this run, to be kept."""
     try:
-        folder.mkdir(exist_ok=True)
-        mark = open(folder / "hfpl-running", "w")
+        RUN_LOCK.parent.mkdir(exist_ok=True)
+        mark = RUN_LOCK.open("w")
     except OSError:
         return None  # A folder that cannot be written to can still be planned in.
     try:
         fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        left = list((folder / "locks").glob("*.lock"))
+        left = list((RUN_LOCK.parent / "locks").glob("*.lock"))
         for lock in left:
             lock.unlink()
         if left:

@@ -1,0 +1,118 @@
+"""Results that neither the parameters nor a commit refer to: find and remove them."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from hfpl.params import Params
+from hfpl.params.reruns import STAGES
+from hfpl.versioning.records import METADATA, forget, result_files, stage_folders
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """A file or a folder that nothing refers to.
+
+    Attributes:
+        path: of it.
+        why: in words.
+    """
+
+    path: Path
+    why: str
+
+    @property
+    def files(self) -> list[Path]:
+        """The file itself, or all below the folder."""
+        if self.path.is_dir() and not self.path.is_symlink():
+            return [path for path in sorted(self.path.rglob("*")) if not path.is_dir()]
+        return [self.path]
+
+    @property
+    def size(self) -> int:
+        """Bytes of the files; of a link, its own."""
+        return sum(path.lstat().st_size for path in self.files)
+
+
+def find_leftovers(
+    results: Path, params: Params, planned: Iterable[str], committed: Iterable[str]
+) -> list[Leftover]:
+    """What could be removed below a folder of results, sorted by path.
+
+    Folders of data sets and variants that no parameter names; files in stages' folders that are
+    not made with these parameters (other shards, say); checkpoints of trainings that have ended;
+    what killed processes left half written. What a commit's ``dvc.yaml`` names stays.
+
+    Args:
+        results: folder of all results.
+        params: the parameters of today.
+        planned: results of the chosen data set and variant.
+        committed: results that a commit names.
+    """
+    kept = {Path(path) for path in committed}
+    found = [*_folders(results, params, kept)]
+    gone = tuple(leftover.path for leftover in found)
+    current = results / params.dataset
+    in_use = kept | set(_of_every_variant(current, params, planned))
+    for folder in stage_folders(results):
+        if any(folder.is_relative_to(path) for path in gone):
+            continue
+        if folder.is_relative_to(current):
+            strange = (path for path in result_files(folder) if path not in in_use)
+            found += [Leftover(path, "not made with these parameters") for path in strange]
+        for path in sorted(folder.glob("*.checkpoint")):
+            if path.with_suffix(".safetensors").exists():
+                found.append(Leftover(path, "checkpoint of a training that has ended"))
+        found += [Leftover(path, "half written") for path in sorted(folder.glob(".*.part"))]
+    return sorted(found, key=lambda leftover: leftover.path)
+
+
+def committed_results() -> set[str]:
+    """Every result that ``dvc.yaml`` names in any commit of any branch or tag."""
+    command = ["git", "log", "--all", "-p", "-U0", "--format=", "--", "dvc.yaml"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return set(re.findall(r"^\+ *- ['\"]?([^'\"\n]+?)['\"]?:?$", done.stdout, re.MULTILINE))
+
+
+def remove(leftovers: Iterable[Leftover], metadata: Path = METADATA) -> None:
+    """Remove them, what Snakemake remembers of them, and folders that are empty then."""
+    for leftover in leftovers:
+        for path in leftover.files:
+            forget(path, metadata)
+        if leftover.path.is_dir() and not leftover.path.is_symlink():
+            shutil.rmtree(leftover.path)
+        else:
+            leftover.path.unlink()
+
+
+def _folders(results: Path, params: Params, kept: set[Path]) -> Iterator[Leftover]:
+    """Folders of data sets and variants, told by the folders of stages that are in them."""
+    for dataset in sorted({_dataset_folder(results, f) for f in stage_folders(results)}):
+        if dataset.name not in params.datasets and not _holds(dataset, kept):
+            yield Leftover(dataset, "no data set of params.yaml")
+            continue
+        variants = {f.parent for f in stage_folders(results) if f.is_relative_to(dataset)}
+        for variant in sorted(variants - {dataset}):
+            if variant.name not in params.variants and not _holds(variant, kept):
+                yield Leftover(variant, "no variant of params.yaml")
+
+
+def _dataset_folder(results: Path, stage: Path) -> Path:
+    return results / stage.relative_to(results).parts[0]
+
+
+def _holds(folder: Path, kept: set[Path]) -> bool:
+    return any(path.is_relative_to(folder) for path in kept)
+
+
+def _of_every_variant(dataset: Path, params: Params, planned: Iterable[str]) -> Iterator[Path]:
+    """Results of the other variants too: they have the same files as the chosen one."""
+    for path in map(Path, planned):
+        stage = path.parent.name
+        if path.parent == dataset / params.variant / stage and stage in STAGES:
+            yield from (dataset / name / stage / path.name for name in params.variants)
+        else:
+            yield path
