@@ -1,7 +1,6 @@
-"""Remotes and caches of a team: S3, results kept where they were made, linked caches, DVC's runs."""
+"""Remotes and caches of a team: S3, results that stay, linked caches, DVC's own runs."""
 
 import hashlib
-import os
 import re
 import socket
 import subprocess
