@@ -154,6 +154,7 @@ def test_dvc_s_own_runs_and_what_others_have_run(pushed, clone_of, read_plan):
     one = clone_of(pushed, results=True)
     one.run("dvc", "remote", "modify", "store", "url", str(one.folder.parent / "remote"))
     one.run("git", "commit", "-aqm", "a remote of its own")
+    one.run("hfpl", "dvc", "push")
     assert "Data and pipelines are up to date" in one.run("dvc", "repro")
     one.run("dvc", "exp", "run", "-S", "evaluate.background_score=0.3")
     assert "background_score: 0.3" in (one.folder / "params.yaml").read_text()
