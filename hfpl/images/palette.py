@@ -1,6 +1,8 @@
 """Label maps as palette PNGs in PASCAL VOC's colours."""
 
+import csv
 import io
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image, PngImagePlugin
@@ -58,3 +60,14 @@ def decode_mask(content: bytes) -> np.ndarray:
 def colour_mask(mask: np.ndarray) -> np.ndarray:
     """Label map, uint8 (h, w), in colours: uint8 (h, w, 3)."""
     return voc_palette()[mask]
+
+
+def class_table(classes: Sequence[str]) -> str:
+    """CSV of all labels, their names and colours, from the names of the foreground classes."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(["label", "name", "red", "green", "blue"])
+    colours = voc_palette()
+    for label, name in enumerate(["background", *classes]):
+        writer.writerow([label, name, *colours[label]])
+    return buffer.getvalue()
