@@ -36,7 +36,7 @@ def image_size(content: bytes) -> tuple[int, int]:
     Raises:
         OSError, ValueError, SyntaxError, DecompressionBombError: not an image.
     """
-    with _opened(content) as image:
+    with opened(content) as image:
         return (image.width, image.height) if _turn(image) >= 5 else (image.height, image.width)
 
 
@@ -55,7 +55,7 @@ def decode_image(content: bytes, max_side: int | None = None) -> Image.Image:
         OSError, ValueError, SyntaxError, DecompressionBombError: not an image, or one whose
             values have no known range.
     """
-    with _opened(content) as image:
+    with opened(content) as image:
         turn = _turn(image)
         width, height = shrunk_size(image.size, max_side)
         if (width, height) != image.size:
@@ -75,7 +75,12 @@ def shrunk_size(size: tuple[int, int], max_side: int | None) -> tuple[int, int]:
 
 
 @contextmanager
-def _opened(content: bytes) -> Iterator[Image.Image]:
+def opened(content: bytes) -> Iterator[Image.Image]:
+    """An encoded image of any size up to the limit, its pixels not read yet.
+
+    Raises:
+        ValueError: in no known format, or larger; others of :data:`UNREADABLE` as Pillow says.
+    """
     with warnings.catch_warnings():
         # Pillow warns of images that are larger than its limit and reads them; ours is an error.
         warnings.simplefilter("ignore")

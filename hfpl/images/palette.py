@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, PngImagePlugin
 
+from hfpl.images.decode import opened
+
 IGNORE = 255
 """Label of pixels that count neither as a class nor as background."""
 
@@ -46,9 +48,10 @@ def decode_mask(content: bytes) -> np.ndarray:
     """Label map, uint8 (h, w), of a palette or grey PNG.
 
     Raises:
-        ValueError: the image has neither a palette nor one channel.
+        OSError, ValueError, SyntaxError, DecompressionBombError: not an image, or one that has
+            neither a palette nor one channel.
     """
-    with Image.open(io.BytesIO(content)) as image:
+    with opened(content) as image:
         if image.mode not in ("P", "L"):
             raise ValueError(f"a label map has a palette or one channel, found mode {image.mode}")
         if image.mode == "L" and image.format == "PNG" and content[24] < 8:
