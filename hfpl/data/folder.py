@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from hfpl.data.labels import LABEL_FILE, LabelRow, clean, counted, has_control, read_labels, shown
 from hfpl.data.records import shrunk_record, write_split
 from hfpl.data.voc import CLASS_FILE
+from hfpl.images.decode import ENDINGS
 from hfpl.images.manifest import SPLITS, Manifest
 from hfpl.images.reading import ImageRoot
 from hfpl.params.folder import FolderDataset
@@ -18,7 +19,6 @@ from hfpl.params.suggest import suggest
 from hfpl.progress import track
 
 IMAGES = "images"
-_ENDINGS = {".avif", ".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 
 
 @dataclass
@@ -250,7 +250,7 @@ def _read_class_file(root: ImageRoot) -> tuple[str, ...]:
 
 
 def _is_image(file: str) -> bool:
-    return not file.startswith(".") and PurePosixPath(file).suffix.lower() in _ENDINGS
+    return not file.startswith(".") and PurePosixPath(file).suffix.lower() in ENDINGS
 
 
 def _summary(

@@ -12,6 +12,11 @@ from PIL import Image, UnidentifiedImageError
 UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
 """What Pillow raises on files that are no images."""
 
+ENDINGS = (
+    ".jpg", ".jpeg", ".jfif", ".png", ".tif", ".tiff", ".webp", ".avif", ".bmp", ".gif"
+)  # fmt: skip
+"""Endings, in small letters, by which a file in a folder is taken for a photograph."""
+
 LARGEST = 100_000_000
 """Pixels of the largest image that is decoded; Pillow holds it in 400 MB, and as much as RGB."""
 
