@@ -26,6 +26,7 @@ from hfpl.methods import build_method
 from hfpl.methods.addon import Fsl, Isl, attach, total_loss
 from hfpl.methods.interface import View
 from hfpl.networks.backbones import build_backbone
+from hfpl.networks.interface import freeze
 from hfpl.params.load import validate_params
 from hfpl.params.presets import preset_text
 from hfpl.params.root import Params
@@ -87,6 +88,7 @@ class Step:
         self.fsl = Fsl(**cam.fsl.model_dump())
         torch.manual_seed(0)
         backbone = build_backbone(params.network.backbone, params.network.options)
+        freeze(backbone, "cam")  # as after its weights were loaded
         options = cam.methods.get(variant.method, {})
         self.network = build_method(variant.method, backbone, num_classes, options)
         self.network.to(device, memory_format=torch.channels_last).train()

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from hfpl.data.labels import LABEL_FILE, LabelRow, clean, counted, has_control, read_labels, shown
 from hfpl.data.records import shrunk_record, write_split
 from hfpl.data.voc import CLASS_FILE
+from hfpl.images.decode import ENDINGS
 from hfpl.images.manifest import SPLITS, Manifest
 from hfpl.images.reading import ImageRoot
 from hfpl.params.folder import FolderDataset
@@ -18,7 +19,6 @@ from hfpl.params.suggest import suggest
 from hfpl.progress import track
 
 IMAGES = "images"
-_ENDINGS = {".avif", ".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 
 
 @dataclass
@@ -207,10 +207,9 @@ def _join_rows(rows: Iterable[LabelRow], files: Sequence[str]) -> list[Photograp
         if file is None and len(stems.get(name, [])) == 1:
             (file,) = stems[name]  # written without its ending
         if file is None:
-            near = difflib.get_close_matches(name, composed, n=1, cutoff=0.6)
-            hint = f"; did you mean {shown(near[0])}?" if near else ""
             raise ValueError(
-                f"{LABEL_FILE}: line {row.line}: {shown(row.file)} is not in {IMAGES}{hint}"
+                f"{LABEL_FILE}: line {row.line}: {shown(row.file)} is not in {IMAGES}"
+                f"{_did_you_mean(name, composed)}"
             )
         photo = found.setdefault(file, Photograph(file, row.line))
         if row.split and photo.split not in (None, row.split):
@@ -221,6 +220,13 @@ def _join_rows(rows: Iterable[LabelRow], files: Sequence[str]) -> list[Photograp
         photo.split = photo.split or row.split
         photo.tags = {**dict.fromkeys(row.tags, row.line), **photo.tags}
     return list(found.values())
+
+
+def _did_you_mean(name: str, files: Iterable[str]) -> str:
+    """The end of the line about a missing file: the nearest name, whatever its capitals."""
+    small = {file.casefold(): file for file in files}
+    near = difflib.get_close_matches(name.casefold(), small, n=1, cutoff=0.6)
+    return f"; did you mean {shown(small[near[0]])}?" if near else ""
 
 
 def _read_class_file(root: ImageRoot) -> tuple[str, ...]:
@@ -244,7 +250,7 @@ def _read_class_file(root: ImageRoot) -> tuple[str, ...]:
 
 
 def _is_image(file: str) -> bool:
-    return not file.startswith(".") and PurePosixPath(file).suffix.lower() in _ENDINGS
+    return not file.startswith(".") and PurePosixPath(file).suffix.lower() in ENDINGS
 
 
 def _summary(

@@ -3,7 +3,7 @@
 import io
 import struct
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -12,8 +12,13 @@ from PIL import Image, UnidentifiedImageError
 UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
 """What Pillow raises on files that are no images."""
 
+ENDINGS = (
+    ".jpg", ".jpeg", ".jfif", ".png", ".tif", ".tiff", ".webp", ".avif", ".bmp", ".gif"
+)  # fmt: skip
+"""Endings, in small letters, by which a file in a folder is taken for a photograph."""
+
 LARGEST = 100_000_000
-"""Pixels of the largest image that is decoded; as RGB it takes 300 MB."""
+"""Pixels of the largest image that is decoded; Pillow holds it in 400 MB, and as much as RGB."""
 
 _ROWS = 256
 
@@ -36,7 +41,7 @@ def image_size(content: bytes) -> tuple[int, int]:
     Raises:
         OSError, ValueError, SyntaxError, DecompressionBombError: not an image.
     """
-    with _opened(content) as image:
+    with opened(content) as image:
         return (image.width, image.height) if _turn(image) >= 5 else (image.height, image.width)
 
 
@@ -55,7 +60,7 @@ def decode_image(content: bytes, max_side: int | None = None) -> Image.Image:
         OSError, ValueError, SyntaxError, DecompressionBombError: not an image, or one whose
             values have no known range.
     """
-    with _opened(content) as image:
+    with opened(content) as image:
         turn = _turn(image)
         width, height = shrunk_size(image.size, max_side)
         if (width, height) != image.size:
@@ -75,7 +80,12 @@ def shrunk_size(size: tuple[int, int], max_side: int | None) -> tuple[int, int]:
 
 
 @contextmanager
-def _opened(content: bytes) -> Iterator[Image.Image]:
+def opened(content: bytes) -> Iterator[Image.Image]:
+    """An encoded image of any size up to the limit, its pixels not read yet.
+
+    Raises:
+        ValueError: in no known format, or larger; others of :data:`UNREADABLE` as Pillow says.
+    """
     with warnings.catch_warnings():
         # Pillow warns of images that are larger than its limit and reads them; ours is an error.
         warnings.simplefilter("ignore")
@@ -105,24 +115,31 @@ def _turn(image: Image.Image) -> int:
 
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I") or image.mode == "F":
-        return _deep_to_rgb(image)
+        # Formats whose samples have at most 16 bits: Pillow reads some of them into 32.
+        if not image.mode.startswith("I;16") and image.format not in ("PNG", "PPM"):
+            raise ValueError("32 bits a pixel have no known range; save the image with 8 or 16")
+        return _by_rows(image, _from_16_bits)
     if image.has_transparency_data:
-        coloured = image.convert("RGBA")
-        white = Image.new("RGBA", coloured.size, "white")
-        return Image.alpha_composite(white, coloured).convert("RGB")
+        return _by_rows(image, _over_white)
     return image.convert("RGB")
 
 
-def _deep_to_rgb(image: Image.Image) -> Image.Image:
-    """Grey images of more than 8 bits a pixel; Pillow's own conversion clips them."""
-    values = np.asarray(image)
-    deep = image.mode.startswith("I;16")
-    # Formats whose samples have at most 16 bits: Pillow reads some of them into 32.
-    if not deep and image.format not in ("PNG", "PPM"):
-        raise ValueError("32 bits a pixel have no known range; save the image with 8 or 16")
-    grey = np.empty(values.shape, np.uint8)
-    # By rows: as floats the whole image would take four times as much memory.
-    for top in range(0, len(values), _ROWS):
-        part = values[top : top + _ROWS].astype(np.float32)
-        grey[top : top + _ROWS] = np.rint(np.clip(part, 0, 65535) / 257)
-    return Image.fromarray(grey).convert("RGB")
+def _by_rows(image: Image.Image, convert: Callable[[Image.Image], Image.Image]) -> Image.Image:
+    """Convert a strip at a time: what is made in between takes no memory of the whole's size."""
+    rgb = Image.new("RGB", image.size)
+    for top in range(0, image.height, _ROWS):
+        strip = image.crop((0, top, image.width, min(top + _ROWS, image.height)))
+        rgb.paste(convert(strip), (0, top))
+    return rgb
+
+
+def _from_16_bits(image: Image.Image) -> Image.Image:
+    """Grey of 16 bits a pixel in 8; Pillow's own conversion clips."""
+    values = np.clip(np.asarray(image, np.float32), 0, 65535)
+    return Image.fromarray(np.rint(values / 257).astype(np.uint8))
+
+
+def _over_white(image: Image.Image) -> Image.Image:
+    coloured = image.convert("RGBA")
+    white = Image.new("RGBA", coloured.size, "white")
+    return Image.alpha_composite(white, coloured).convert("RGB")

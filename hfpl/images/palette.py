@@ -1,9 +1,13 @@
 """Label maps as palette PNGs in PASCAL VOC's colours."""
 
+import csv
 import io
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image, PngImagePlugin
+
+from hfpl.images.decode import opened
 
 IGNORE = 255
 """Label of pixels that count neither as a class nor as background."""
@@ -44,9 +48,10 @@ def decode_mask(content: bytes) -> np.ndarray:
     """Label map, uint8 (h, w), of a palette or grey PNG.
 
     Raises:
-        ValueError: the image has neither a palette nor one channel.
+        OSError, ValueError, SyntaxError, DecompressionBombError: not an image, or one that has
+            neither a palette nor one channel.
     """
-    with Image.open(io.BytesIO(content)) as image:
+    with opened(content) as image:
         if image.mode not in ("P", "L"):
             raise ValueError(f"a label map has a palette or one channel, found mode {image.mode}")
         if image.mode == "L" and image.format == "PNG" and content[24] < 8:
@@ -58,3 +63,14 @@ def decode_mask(content: bytes) -> np.ndarray:
 def colour_mask(mask: np.ndarray) -> np.ndarray:
     """Label map, uint8 (h, w), in colours: uint8 (h, w, 3)."""
     return voc_palette()[mask]
+
+
+def class_table(classes: Sequence[str]) -> str:
+    """CSV of all labels, their names and colours, from the names of the foreground classes."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(["label", "name", "red", "green", "blue"])
+    colours = voc_palette()
+    for label, name in enumerate(["background", *classes]):
+        writer.writerow([label, name, *colours[label]])
+    return buffer.getvalue()

@@ -31,7 +31,8 @@ def draw_positions(
 
     Binomial: probability proportional to ``sigmoid(scores) + 1e-5`` over the positions.
     Multinomial: proportional to the channel's softmax probability over the positions. The draw
-    inverts the cumulative distribution in float64 and never waits for the device.
+    inverts the cumulative distribution in float64 and never waits for the device. Where a class
+    has NaN among its probabilities, the first of these is drawn, so that a loss shows it.
 
     Shape:
         scores: float (N, K, h, w), foreground logits (binomial), or (N, C, h, w) with C = K + 1
@@ -57,7 +58,9 @@ def draw_positions(
         )
         positions = torch.searchsorted(cumulative, uniform * total, right=True)
         # Rounding of uniform * total up to total would point one past the end.
-        return positions.clamp_(max=cumulative.shape[2] - 1)
+        positions = positions.clamp_(max=cumulative.shape[2] - 1)
+        first_nan = cumulative.isfinite().sum(2, keepdim=True)
+        return torch.where(total.isnan(), first_nan, positions)
 
 
 def importance_sampling_loss(
@@ -74,7 +77,9 @@ def importance_sampling_loss(
     Absent classes are drawn like present ones. Binomial: cross-entropy of the drawn logits.
     Multinomial: the drawn softmax probability p is first turned into the logit
     ``ln(p (1 - e) + e) - ln(1 - p (1 - e))`` with e = 1e-3. The gradient flows through the drawn
-    values, not through the draw. The maths is done in float32 or wider, also under autocast.
+    values, not through the draw. The maths is done in float32 or wider, also under autocast. An
+    infinite logit costs nothing where it is right, else the loss is infinite; the softmax of an
+    infinite score is NaN, and NaN among a class's scores makes the loss NaN.
 
     Shape:
         scores: float (N, K, h, w), foreground logits (binomial), or (N, C, h, w) with C = K + 1
@@ -101,8 +106,7 @@ def importance_sampling_loss(
         logits = torch.log(shrunk + LOGIT_EPSILON) - torch.log1p(-shrunk)
     else:
         logits = scores.flatten(2).gather(2, positions)
-    targets = labels.to(logits).unsqueeze(2).expand_as(logits)
-    return F.binary_cross_entropy_with_logits(logits, targets)
+    return _cross_entropy(logits, labels).mean()
 
 
 def expected_importance_sampling_loss(scores: Tensor, labels: Tensor) -> Tensor:
@@ -124,9 +128,7 @@ def expected_importance_sampling_loss(scores: Tensor, labels: Tensor) -> Tensor:
     _check_labels(labels, scores, "binomial")
     logits = scores.to(torch.promote_types(scores.dtype, torch.float32)).flatten(2)
     weights = _position_weights(logits.detach(), "binomial")
-    targets = labels.to(logits).unsqueeze(2).expand_as(logits)
-    entropy = F.binary_cross_entropy_with_logits(logits, targets, reduction="none")
-    return ((weights * entropy).sum(2) / weights.sum(2)).mean()
+    return ((weights * _cross_entropy(logits, labels)).sum(2) / weights.sum(2)).mean()
 
 
 class ImportanceSamplingLoss(nn.Module):
@@ -168,7 +170,21 @@ def _position_weights(scores: Tensor, form: Form) -> Tensor:
     # Relative to the channel's largest value, because the softmax of a channel that is far below
     # the others underflows to zero at every position.
     log_probability = scores.log_softmax(1)[:, 1:]
-    return torch.exp(log_probability - log_probability.amax((2, 3), keepdim=True))
+    # NaN stays where it is, and a channel of zeros alone keeps its zeros.
+    lowest = torch.finfo(scores.dtype).min
+    largest = log_probability.nan_to_num(nan=lowest, neginf=lowest).amax((2, 3), keepdim=True)
+    return torch.exp(log_probability - largest)
+
+
+def _cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    """Binary cross-entropy of logits (N, K, M) against labels (N, K), for each logit.
+
+    torch's own is NaN at infinite logits, also at those that are right.
+    """
+    targets = labels.to(logits).unsqueeze(2)
+    present = torch.where(targets > 0, -targets * F.logsigmoid(logits), 0)
+    absent = torch.where(targets < 1, (targets - 1) * F.logsigmoid(-logits), 0)
+    return present + absent
 
 
 def _check_form(form: str) -> None:

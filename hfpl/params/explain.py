@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from hfpl.params.root import Params
-from hfpl.params.suggest import suggest
+from hfpl.params.suggest import suggest, suggest_near
 
 
 def explain(error: ValidationError, content: dict[str, Any]) -> str:
@@ -30,12 +30,12 @@ def _line(error: ErrorDetails, content: dict[str, Any]) -> str:
     if error["type"] == "extra_forbidden":
         return f"{key}: unknown key{suggest(keys[-1], _known_keys(error['loc'][:-1]))}"
     if error["type"] == "missing":
-        return f"{key}: missing; {_ADD}"
+        return f"{key}: missing; {_ADD}{_other_entry(keys[:-1], content)}"
     if error["type"].startswith("union_tag"):
         context = error["ctx"]
         key = f"{key}.{context['discriminator'].strip(chr(39))}"
         if error["type"] == "union_tag_not_found":
-            return f"{key}: missing; {_ADD}"
+            return f"{key}: missing; {_ADD}{_other_entry(keys, content)}"
         return f"{key}: should be {context['expected_tags']}, found '{context['tag']}'"
     message = one_line(error["msg"]).removeprefix("Value error, ")
     shown = "" if isinstance(error["input"], dict) else f", found {error['input']!r}"[:80]
@@ -43,6 +43,18 @@ def _line(error: ErrorDetails, content: dict[str, Any]) -> str:
 
 
 _ADD = "add it ('hfpl params PRESET' writes every key)"
+
+
+_TABLES = ("datasets", "variants")
+"""Sections whose keys are names that people choose."""
+
+
+def _other_entry(keys: list[str], content: dict[str, Any]) -> str:
+    """The end of the line about an entry that lacks a key: its name may be a misspelt one."""
+    if len(keys) != 2 or keys[0] not in _TABLES:
+        return ""
+    table, name = keys
+    return suggest_near(name, (other for other in content[table] if other != name))
 
 
 def _keys_of(location: tuple[int | str, ...], content: Any, keep_last: bool) -> list[str]:

@@ -24,7 +24,7 @@ def _starts_stage(value: str) -> str:
 
 
 def _weights_file(value: str, words: str) -> str:
-    if PurePath(value).suffix not in WEIGHT_ENDINGS:
+    if PurePath(value).suffix.lower() not in WEIGHT_ENDINGS:
         raise ValueError(f"should be {words} or a file ending in {', '.join(WEIGHT_ENDINGS)}")
     return value
 

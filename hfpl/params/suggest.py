@@ -7,7 +7,10 @@ from collections.abc import Iterable
 def suggest(name: str, known: Iterable[str]) -> str:
     """The nearest known name, else all of them."""
     names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    if near:
-        return f"; did you mean '{near[0]}'?"
-    return f"; known: {', '.join(names) or 'none'}"
+    return suggest_near(name, names) or f"; known: {', '.join(names) or 'none'}"
+
+
+def suggest_near(name: str, known: Iterable[str]) -> str:
+    """The nearest known name, else nothing."""
+    near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.5)
+    return f"; did you mean '{near[0]}'?" if near else ""

@@ -1,8 +1,6 @@
 """Label new photographs with a trained segmentation network: masks and overlays."""
 
-import csv
 import hashlib
-import io
 import json
 import logging
 from collections.abc import Sequence
@@ -14,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from hfpl.images.decode import UNREADABLE, decode_image, shrunk_size
-from hfpl.images.palette import colour_mask, encode_mask, voc_palette
+from hfpl.images.palette import class_table, colour_mask, encode_mask
 from hfpl.params.segment import SegmentTest
 from hfpl.progress import track
 from hfpl.provenance import file_digest
@@ -75,7 +73,7 @@ def label_photographs(
     test = settings.test or model.test
     long_side = settings.long_side or model.long_side
     made = json.dumps([file_digest([path]), test.model_dump(), settings.crf, long_side]).encode()
-    write_text(out / "classes.csv", _legend(model.classes))
+    write_text(out / "classes.csv", class_table(model.classes))
     labelled = skipped = 0
     with track("segment", len(photographs), "photographs") as advance:
         for photograph in photographs:
@@ -156,14 +154,3 @@ def _finished(photograph: Photograph, mark: str) -> bool:
             return mask.info.get(_MARK) == mark
     except UNREADABLE:
         return False
-
-
-def _legend(classes: Sequence[str]) -> str:
-    """CSV of the labels' names and colours."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["label", "name", "red", "green", "blue"])
-    colours = voc_palette()
-    for label, name in enumerate(["background", *classes]):
-        writer.writerow([label, name, *colours[label]])
-    return buffer.getvalue()

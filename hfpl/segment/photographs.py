@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp")
-"""Endings, in small letters, of the files that are taken from a folder."""
+from hfpl.images.decode import ENDINGS
+
 MASKS, OVERLAYS = "masks", "overlays"
 """Folders of the results."""
 

@@ -50,8 +50,8 @@ def segment_shard(
     trained = load_deeplab(settings, network, len(content.classes), model, runtime)
     crf = crf_settings(settings.test.crf)
     with (
-        write_shard(plain) as plain_shard,
-        write_shard(refined) as refined_shard,
+        write_shard(plain, content.classes) as plain_shard,
+        write_shard(refined, content.classes) as refined_shard,
         track(f"segment test {manifest.stem}", len(images), "images") as advance,
     ):
         for record in images:

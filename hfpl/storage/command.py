@@ -12,7 +12,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         required=True,
         metavar="FOLDER",
-        help="folder to write to: <image>.png, a label map or the scores below each other",
+        help="folder to write to: <image>.png, a label map or the scores below each other; "
+        "classes.csv, the labels' names",
     )
     parser.set_defaults(run=_run)
 

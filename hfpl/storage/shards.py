@@ -15,11 +15,12 @@ import cv2
 import numpy as np
 
 from hfpl.images.decode import UNREADABLE
-from hfpl.images.palette import decode_mask, encode_mask
+from hfpl.images.palette import class_table, decode_mask, encode_mask
 from hfpl.storage.archive import Archive, add_file
 from hfpl.storage.atomic import replacing
 
 _INDEX = "index.json"
+_CLASSES = "classes.csv"
 _LEVELS = 200
 _ROUNDING = 1e-4
 """Scores up to this are rounding errors of zero; also keeps a score on a level's edge below it."""
@@ -42,8 +43,9 @@ def restored(levels: np.ndarray) -> np.ndarray:
 class ShardWriter:
     """Collects results; made by :func:`write_shard`."""
 
-    def __init__(self, archive: zipfile.ZipFile) -> None:
+    def __init__(self, archive: zipfile.ZipFile, classes: Sequence[str]) -> None:
         self._archive = archive
+        self._classes = classes
         self._index: dict[str, list[int] | None] = {}
 
     def add_scores(self, image_id: str, classes: Sequence[int], scores: np.ndarray) -> None:
@@ -70,8 +72,10 @@ class ShardWriter:
         self._write(f"{image_id}.png", encode_mask(mask))
 
     def finish(self) -> None:
-        """Write the list of images; called by :func:`write_shard`."""
+        """Write the list of images, and the classes; called by :func:`write_shard`."""
         self._write(_INDEX, json.dumps(self._index, ensure_ascii=False).encode())
+        if self._classes:
+            self._write(_CLASSES, class_table(self._classes).encode())
 
     def _register(self, image_id: str, classes: list[int] | None) -> None:
         if image_id in self._index:
@@ -84,10 +88,14 @@ class ShardWriter:
 
 
 @contextmanager
-def write_shard(path: str | Path) -> Iterator[ShardWriter]:
-    """Write a shard whole or not at all."""
+def write_shard(path: str | Path, classes: Sequence[str] = ()) -> Iterator[ShardWriter]:
+    """Write a shard whole or not at all.
+
+    Args:
+        classes: names of the foreground classes, for a person who looks into it.
+    """
     with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-        writer = ShardWriter(archive)
+        writer = ShardWriter(archive, classes)
         yield writer
         writer.finish()
 
@@ -115,6 +123,11 @@ class Shard:
     def ids(self) -> list[str]:
         """Names of the images, in the order they were written."""
         return list(self._index)
+
+    def class_table(self) -> bytes | None:
+        """CSV of labels, names and colours, where the shard holds it."""
+        archive = self._archive.zip
+        return archive.read(_CLASSES) if _CLASSES in archive.NameToInfo else None
 
     def scores(self, image_id: str, size: tuple[int, int]) -> tuple[list[int], np.ndarray]:
         """Classes and their scores, float32 (m, h, w) in [0, 1]; m = 0 for an untagged image."""

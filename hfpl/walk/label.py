@@ -42,11 +42,12 @@ def label_shard(
     Raises:
         ValueError: an image, its CAMs or the model cannot be read.
     """
-    images = read_manifests([manifest]).images
+    content = read_manifests([manifest])
+    images = content.images
     trained = load_affinity_network(affinity, network, model, runtime)
     source = Shard(cams)
     with (
-        write_shard(output) as shard,
+        write_shard(output, content.classes) as shard,
         track(f"walk {manifest.stem}", len(images), "images") as advance,
     ):
         for record in images:

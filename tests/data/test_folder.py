@@ -142,8 +142,16 @@ def test_what_is_left_out_is_said(root):
 # Splits
 
 
+FILE_NAMES = st.text(st.characters(codec="utf-8", exclude_characters="/"), min_size=1)
+
+
 @settings(deadline=None)
-@given(st.sets(st.text(min_size=1), min_size=2, max_size=60), st.floats(0.01, 0.99))
+@given(
+    st.sets(
+        FILE_NAMES.map(lambda name: unicodedata.normalize("NFC", name)), min_size=2, max_size=60
+    ),
+    st.floats(0.01, 0.99),
+)
 def test_a_share_is_held_out_by_name_alone(names, share):
     def split(order: list[str]) -> dict[str, set[str]]:
         photographs = [Photograph(f"{n}x.jpg", 1) for n in order]
@@ -269,6 +277,8 @@ def write(name: str, text: str):
         (lose_images, "images: no files; put the photographs into this folder"),
         (lambda root: write_list(root, {"q1.jpg": "dog"}),
          "labels.csv: line 2: 'q1.jpg' is not in images; did you mean 'p1.jpg'?"),
+        (lambda root: write_list(root, {"P1.JPG": "dog"}),
+         "labels.csv: line 2: 'P1.JPG' is not in images; did you mean 'p1.jpg'?"),
         (add_twin, "images: 'p1.jpg' and 'p1.png' differ in their endings alone, "),
         (lambda root: write_list(root, {**TAGGED, "p1.jpg": "Dog"}),
          "labels.csv: line 3: tag 'Dog' and tag 'dog' of line 2 differ in capitals alone; "),

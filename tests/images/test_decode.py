@@ -1,6 +1,8 @@
 """Photographs of every kind as a person would see them."""
 
 import io
+import subprocess
+import sys
 import warnings
 from collections.abc import Callable
 
@@ -138,6 +140,38 @@ def test_a_transparent_colour_shows_white():
     assert np.array_equal(decoded(encoded(palette, transparency=2)), colours[levels])
     found = decoded(encoded(Image.fromarray(levels), transparency=1))
     assert np.array_equal(found[..., 0], np.where(levels == 1, 255, levels))
+
+
+MEASURE = """
+import resource, sys
+from hfpl.images.decode import decode_image
+
+content = sys.stdin.buffer.read()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+decode_image(content, 500)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA", "I;16"])
+def test_no_kind_of_image_takes_more_memory_than_its_pixels_and_their_rgb(mode):
+    content = encoded(Image.new(mode, (4000, 4000)), compress_level=1)
+    command = [sys.executable, "-c", MEASURE]
+    kilobytes = int(subprocess.run(command, input=content, capture_output=True, check=True).stdout)
+    # Pillow holds either in four bytes a pixel.
+    assert kilobytes < 2 * 4 * 16_000 + 20_000
+
+
+def test_strips_join_without_a_seam(monkeypatch):
+    alpha = np.tile(np.linspace(0, 255, 24).astype(np.uint8)[:, None], (1, 30))
+    contents = [
+        encoded(Image.fromarray(RAMP)),
+        encoded(Image.fromarray(np.dstack([PIXELS, alpha]))),
+    ]
+    whole = [decoded(content) for content in contents]
+    monkeypatch.setattr(decode, "_ROWS", 7)
+    for content, expected in zip(contents, whole, strict=True):
+        assert np.array_equal(decoded(content), expected)
 
 
 def as_grey(image: Image.Image) -> Image.Image:

@@ -255,3 +255,5 @@ def test_what_is_no_image_is_named_without_an_object_in_memory(tmp_path, content
     record = ImageRecord("a", "a.jpg", 4, 4, (), "")
     with pytest.raises(ValueError, match=r"a\.jpg: not a readable image: in no image format"):
         ImageRoot(tmp_path).image(record)
+    with pytest.raises(ValueError, match=r"a\.jpg: not a readable mask: in no image format"):
+        ImageRoot(tmp_path).mask(MaskRecord("a", "a.jpg", ""))

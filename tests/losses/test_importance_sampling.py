@@ -241,6 +241,36 @@ def test_extreme_scores_give_finite_loss_and_gradient(form, extreme):
     assert loss.item() == pytest.approx(wrong if extreme < 0 else right, rel=1e-3, abs=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("score", "label", "expected"),
+    [(math.inf, 1, 0.0), (math.inf, 0, math.inf), (-math.inf, 0, 0.0), (-math.inf, 1, math.inf)],
+)
+def test_infinite_logits_cost_what_very_large_ones_tend_to(score, label, expected):
+    scores = torch.full((1, 1, 2, 2), score, requires_grad=True)
+    labels = torch.full((1, 1), float(label))
+    for loss in (importance_sampling_loss, expected_importance_sampling_loss):
+        (gradient,) = torch.autograd.grad(value := loss(scores, labels), scores)
+        assert value.item() == expected
+        slope = 0.0 if expected == 0 else math.copysign(1.0, score)
+        assert gradient.sum().item() == slope
+
+
+@pytest.mark.parametrize("place", [0, 5, 11])
+@pytest.mark.parametrize("form", FORMS)
+def test_broken_numbers_are_not_hidden(form, place):
+    scores, labels = make_case(form, 2, 3, 3, 4)
+    scores[1, -1].view(-1)[place] = torch.nan
+    assert importance_sampling_loss(scores, labels, form=form, samples=1).isnan()
+    if form == "binomial":
+        assert expected_importance_sampling_loss(scores, labels).isnan()
+
+
+def test_an_infinite_score_breaks_the_softmax_and_is_not_hidden():
+    scores, labels = make_case("multinomial", 1, 2, 3, 4)
+    scores[0, 1, 0, 2] = torch.inf
+    assert importance_sampling_loss(scores, labels, form="multinomial", samples=1).isnan()
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_half_precision_and_autocast_compute_in_float32(form):
     scores, labels = make_case(form, 2, 3, 6, 5)

@@ -5,9 +5,13 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from hfpl.methods import build_method
+from hfpl.networks.affinity import AffinityNetwork
 from hfpl.networks.backbones import build_backbone
 from hfpl.networks.interface import freeze
 from hfpl.networks.weights.match import load_weights
+from hfpl.params.segment import SegmentHead
+from hfpl.segment.train import build_deeplab
 
 BLOCKS, WIDTHS = (3, 4, 6, 3), (64, 128, 256, 512)
 
@@ -126,3 +130,14 @@ def test_what_the_stages_train(stage, frozen):
     for name, parameter in backbone.named_parameters():
         fixed = name.split(".")[0] in frozen or name.rpartition(".")[0] in norms
         assert parameter.requires_grad != fixed, name
+
+
+@torch.no_grad()
+def test_the_networks_of_all_stages_stand_on_it(loaded):
+    backbone, _ = loaded
+    images = torch.randn(2, 3, 40, 24, generator=torch.Generator().manual_seed(1))
+    options = {"view_scale": 0.5, "pcm_channels": [8, 16], "dropout": 0.5}
+    head = SegmentHead(channels=16, dilation=2, dropout=0.5, bn_momentum=0.1)
+    assert build_method("seam", backbone, 5, options).cams(images).shape == (2, 5, 40, 24)
+    assert AffinityNetwork(backbone, (8, 16, 32))(images).shape == (2, 56, 5, 3)
+    assert build_deeplab(backbone, 5, head)(images).shape == (2, 6, 40, 24)

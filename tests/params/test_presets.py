@@ -151,8 +151,22 @@ def test_a_value_that_is_no_yaml_is_named(value):
         ("cam.epochs.more=3", "cam.epochs: "),
         ("walk=3", "walk: "),
         ("variant=sean", "variant: 'sean' is not in variants; did you mean 'seam'?"),
+        ("datasets.shape.size=64", "datasets.shape.format: missing; "),
+        ("variants.seam-ils.fsl=true", "variants.seam-ils.method: missing; "),
         ("network.options.stirde=4", "network.options.stirde: unknown option of 'small'"),
     ],
 )
 def test_a_setting_that_does_not_hold_is_named_by_its_key(setting, start):
     assert complaint(setting).startswith(f"preset demo: {start}")
+
+
+@pytest.mark.parametrize(
+    ("setting", "end"),
+    [
+        ("datasets.shape.size=64", "did you mean 'shapes'?"),
+        ("variants.seam-ils.fsl=true", "did you mean 'seam-isl'?"),
+        ("variants.other.fsl=true", "writes every key)"),
+    ],
+)
+def test_an_entry_that_may_be_a_misspelt_one_is_answered_with_the_nearest(setting, end):
+    assert complaint(setting).endswith(end)

@@ -34,8 +34,21 @@ def names(*given: str, out: str = "out") -> dict[str, str]:
 
 
 def test_folders_are_searched_for_photographs_and_what_lies_below():
-    touch("p/b.JPG", "p/a b.png", "p/sub/ü'.tiff", "p/notes.txt", "p/.hidden.jpg", "p/.t/x.jpg")
-    assert names("p") == {"p/a b.png": "a b", "p/b.JPG": "b", "p/sub/ü'.tiff": "sub/ü'"}
+    touch(
+        "p/b.JPG",
+        "p/a b.png",
+        "p/sub/ü'.tiff",
+        "p/c.jfif",
+        "p/notes.txt",
+        "p/.hidden.jpg",
+        "p/.t/x.jpg",
+    )
+    assert names("p") == {
+        "p/a b.png": "a b",
+        "p/b.JPG": "b",
+        "p/c.jfif": "c",
+        "p/sub/ü'.tiff": "sub/ü'",
+    }
 
 
 def test_a_file_is_taken_whatever_its_ending_and_once():

@@ -10,6 +10,7 @@ from torch import nn
 
 from hfpl.images.manifest import ImageRecord, Manifest, MaskRecord, write_manifest, write_masks
 from hfpl.images.normalise import MEAN, STD
+from hfpl.images.palette import class_table
 from hfpl.images.reading import ImageRoot
 from hfpl.networks.backbones import build_backbone
 from hfpl.networks.deeplab import DeepLab
@@ -149,6 +150,7 @@ def test_only_scored_images_are_segmented_with_and_without_the_crf(
         Shard, segment(params, folder, range(4), [0, 2, 3], "all", tmp_path, runtime)
     )
     assert plain.ids == refined.ids == ["image0", "image2", "image3"]
+    assert plain.class_table() == refined.class_table() == class_table(CLASSES).encode()
     settings = params.segment.test
     changed = 0
     for number in (0, 2, 3):

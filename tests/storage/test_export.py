@@ -1,5 +1,6 @@
 """Unpacked shards: PNG files that other programs open."""
 
+import csv
 import zipfile
 from pathlib import Path
 
@@ -31,6 +32,19 @@ def test_label_maps_are_exported_with_their_colours(tmp_path):
         with Image.open(out / f"{name}.png") as image:
             assert np.array_equal(np.array(image), mask)
             assert np.array_equal(np.array(image.convert("RGB")), voc_palette()[mask])
+
+
+def test_the_labels_names_lie_beside_the_masks(tmp_path):
+    with write_shard(tmp_path / "s.zip", ["cat", "traffic light", 'a "b", ü']) as shard:
+        shard.add_mask("a", np.zeros((2, 2), np.uint8))
+    assert export_shard(tmp_path / "s.zip", tmp_path / "out") == 1
+    assert files_below(tmp_path / "out") == ["a.png", "classes.csv"]
+    with (tmp_path / "out" / "classes.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["label"] for row in rows] == ["0", "1", "2", "3"]
+    assert [row["name"] for row in rows] == ["background", "cat", "traffic light", 'a "b", ü']
+    colours = [[int(row[c]) for c in ("red", "green", "blue")] for row in rows]
+    assert colours == voc_palette()[:4].tolist()
 
 
 def test_scores_are_one_grey_picture_with_the_classes_below_each_other(tmp_path):

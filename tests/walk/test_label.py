@@ -9,6 +9,7 @@ from torch import nn
 
 from hfpl.images.manifest import ImageRecord, Manifest, write_manifest
 from hfpl.images.normalise import MEAN, STD
+from hfpl.images.palette import class_table
 from hfpl.images.reading import ImageRoot
 from hfpl.networks.affinity import AffinityNetwork
 from hfpl.networks.backbones import build_backbone
@@ -183,6 +184,7 @@ def test_every_image_has_a_label_map_of_its_size(params, folder, runtime, tmp_pa
         mask = shard.mask(f"image{number}")
         assert mask.shape == size
         assert set(np.unique(mask)) <= {0, *(k + 1 for k in tags)}
+    assert shard.class_table() == class_table(("a", "b", "c")).encode()
     # An image without tags is background throughout.
     assert (shard.mask("image3") == 0).all()
 

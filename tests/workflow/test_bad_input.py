@@ -1,6 +1,9 @@
 """What a person sees when the parameters or the data are wrong, before anything runs."""
 
+import json
+
 import pytest
+from PIL import Image
 
 
 @pytest.mark.parametrize(
@@ -82,3 +85,30 @@ def test_weights_that_are_there_are_not_asked_for(tmp_path, snakemake, write_par
     assert plan.returncode == 0, plan.stdout
     assert "weights_missing" not in plan.stdout
     assert "rule pretrain" not in plan.stdout
+
+
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [
+        ("labels.csv", "labels.csv: line 4: 'c.jpg' is not in images"),
+        ("masks/a.png", "masks/a.png: not a readable mask"),
+    ],
+)
+def test_a_mistake_in_a_folder_is_found_before_any_training(
+    tmp_path, snakemake, write_params, file, message
+):
+    root = tmp_path / "photos"
+    (root / "images").mkdir(parents=True)
+    (root / "masks").mkdir()
+    for name in ("a.jpg", "b.jpg"):
+        Image.new("RGB", (40, 30)).save(root / "images" / name)
+    (root / "labels.csv").write_text("file,tags\na.jpg,cat\nb.jpg,cat\n")
+    with (root / file).open("a") as wrong:
+        wrong.write("c.jpg,cat\n")
+    entry = json.dumps({"format": "folder", "root": "photos", "max_side": 48, "val_share": 0.5})
+    write_params(tmp_path, "micro", "dataset=f", f"datasets.f={entry}")
+    done = snakemake(tmp_path, "--cores", "4")
+    assert done.returncode == 1
+    assert message in done.stdout
+    assert "Cannot restore" not in done.stdout
+    assert not (tmp_path / "results/f/pretrain").exists()  # although cores were idle

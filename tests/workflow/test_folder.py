@@ -62,7 +62,9 @@ def test_every_photograph_gets_masks(finished, tmp_path):
         shards = [str(finished / RUN / name) for name in (stage, other)]
         out = tmp_path / Path(stage).parent
         assert main(["export", *shards, "--out", str(out)]) == 0
-        assert {p.stem for p in out.iterdir()} == set(NAMES)
+        assert {p.name for p in out.iterdir()} == {"classes.csv", *(f"{n}.png" for n in NAMES)}
+        with (out / "classes.csv").open(encoding="utf-8", newline="") as file:
+            assert [row["name"] for row in csv.DictReader(file)] == ["background", *sorted(TAGS)]
         for name, size in expected.items():
             mask = decode_mask((out / f"{name}.png").read_bytes())
             assert mask.shape == size

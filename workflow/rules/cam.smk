@@ -8,6 +8,7 @@ rule cam_train:
         images=IMAGE_FILES,
         manifests=shards(MANIFEST, "train"),
         weights=start("cam"),
+        checked=CHECKED,
     output:
         model=f"{VARIANT}/cam/model.safetensors",
         history=f"{VARIANT}/cam/history.csv",

@@ -4,6 +4,10 @@ SOURCE = f"{COMMON}/data/{{source}}.source.json"
 MANIFEST = f"{COMMON}/data/{{split}}-{{shard}}.json"
 MASKS = f"{COMMON}/data/{{split}}-{{shard}}.masks.json"
 
+# What a person made is found in order before any training, however many cores are idle; a change of
+# what a training does not read re-runs it no more.
+CHECKED = [] if ZIPPED else [ancient(f) for f in [*both_splits(MANIFEST), *both_splits(MASKS)]]
+
 
 rule data_generate:
     output:
@@ -70,8 +74,7 @@ rule data_convert:
         ' --downloads "$HFPL_DOWNLOADS" --archive {output.archive:q} --digest {output.digest:q}'
 
 
-# Its files stay where indexing fails, and what was made of them stays valid. It runs before anything
-# of its size, for mistakes in the data are found here.
+# Its files stay where indexing fails, and what was made of them stays valid.
 rule data_index:
     input:
         IMAGE_FILES,
@@ -83,7 +86,6 @@ rule data_index:
         f"{COMMON}/data/logs/index.log",
     benchmark:
         f"{COMMON}/data/logs/index.tsv"
-    priority: 10
     threads: 1
     resources:
         mem_mb=retried(1000),
@@ -109,7 +111,6 @@ rule data_masks:
         f"{COMMON}/data/logs/masks.log",
     benchmark:
         f"{COMMON}/data/logs/masks.tsv"
-    priority: 10
     threads: 1
     resources:
         mem_mb=retried(1000),

@@ -9,6 +9,7 @@ from hfpl.provenance import key_changes
 # The scheduler's steps tell a person nothing, and no level of --quiet leaves them out without
 # leaving out errors.
 STEPS = (
+    "Cannot restore",
     "Select jobs",
     "Execute ",
     "Using shell",

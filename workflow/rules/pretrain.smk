@@ -16,6 +16,8 @@ if LOST:
 
 
 rule pretrain:
+    input:
+        CHECKED,
     output:
         weights=PRETRAINED,
         history=f"{COMMON}/pretrain/history.csv",

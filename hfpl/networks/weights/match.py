@@ -63,6 +63,8 @@ def load_weights(path: str | Path, network: nn.Module, heads: bool = True) -> Ma
         own = {name: t for name, t in own.items() if name.startswith(_PREFIX)}
     plain = {name.removeprefix(_PREFIX): name for name in own}
     found = {plain[key]: name for name in tensors if (key := name.removeprefix(_PREFIX)) in plain}
+    for name, theirs in found.items():
+        _check_kind(path, name, tensors[theirs], own[name])
     fits = {name for name, theirs in found.items() if tensors[theirs].shape == own[name].shape}
     match = Match(
         loaded=tuple(n for n in own if n in fits),
@@ -103,21 +105,21 @@ def _check(
             "it belong to another backbone, or to one with other options?"
         )
     for name, tensor in loaded.items():
-        cast = own[name].is_floating_point() and not tensor.is_floating_point()
-        if cast or not _is_plain(tensor):
-            kind = f"{tensor.dtype}, {tensor.layout}, on {tensor.device}"
-            raise ValueError(
-                f"{path}: tensor '{name}' is of a kind that cannot be loaded ({kind}); save the "
-                "network's weights as plain floating-point tensors"
-            )
-        if not torch.isfinite(tensor).all():
+        # As the network will hold it: a float64 may exceed what float32 holds.
+        if not torch.isfinite(tensor.to(own[name].dtype)).all():
             raise ValueError(f"{path}: tensor '{name}' holds values that are not finite")
 
 
-def _is_plain(tensor: Tensor) -> bool:
-    """Whether a tensor has values of real numbers, all of them in memory."""
+def _check_kind(path: str | Path, name: str, tensor: Tensor, own: Tensor) -> None:
+    """Refuse what has no real numbers in memory, one for each of the tensor's."""
     held = tensor.layout == torch.strided and tensor.device.type != "meta"
-    return held and not (tensor.is_complex() or tensor.is_quantized)
+    plain = held and not (tensor.is_nested or tensor.is_complex() or tensor.is_quantized)
+    if not plain or (own.is_floating_point() and not tensor.is_floating_point()):
+        kind = f"{tensor.dtype}, {tensor.layout}, on {tensor.device}"
+        raise ValueError(
+            f"{path}: tensor '{name}' is of a kind that cannot be loaded ({kind}); save the "
+            "network's weights as plain floating-point tensors"
+        )
 
 
 def _some(names: tuple[str, ...]) -> str:

@@ -183,8 +183,9 @@ def test_a_file_that_would_leave_the_backbone_in_part_random_is_refused(
         lambda t: t.to(torch.complex64),
         lambda t: t.to(torch.int32),
         lambda t: torch.quantize_per_tensor(t, 0.1, 0, torch.qint8),
+        lambda t: torch.nested.nested_tensor(list(t)),
     ],
-    ids=["sparse", "meta", "complex", "integer", "quantised"],
+    ids=["sparse", "meta", "complex", "integer", "quantised", "nested"],
 )
 @pytest.mark.filterwarnings("ignore")
 def test_tensors_of_other_kinds_are_named(tmp_path, other):
@@ -195,6 +196,23 @@ def test_tensors_of_other_kinds_are_named(tmp_path, other):
         load_weights(tmp_path / "net.pth", small())
     assert "tensor 'conv1.weight' is of a kind that cannot be loaded" in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_eight_bits_become_float32(tmp_path):
+    tensors = published(small(), False)
+    tensors["conv1.weight"] = tensors["conv1.weight"].to(torch.float8_e4m3fn)
+    torch.save(tensors, tmp_path / "net.pth")
+    network = small()
+    load_weights(tmp_path / "net.pth", network)
+    assert torch.equal(network.conv1.weight, tensors["conv1.weight"].float())
+
+
+def test_what_float32_cannot_hold_is_not_finite(tmp_path):
+    tensors = published(small(), False)
+    tensors["conv1.weight"] = torch.full_like(tensors["conv1.weight"], 1e39, dtype=torch.float64)
+    torch.save(tensors, tmp_path / "net.pth")
+    with pytest.raises(ValueError, match=r"tensor 'conv1\.weight' holds values .* finite"):
+        load_weights(tmp_path / "net.pth", small())
 
 
 def test_another_backbones_weights_are_refused(tmp_path):

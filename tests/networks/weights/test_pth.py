@@ -11,6 +11,7 @@ import torch
 
 from hfpl.networks.weights.reading import READERS, read_weights
 from hfpl.params.network import WEIGHT_ENDINGS
+from hfpl.params.presets import preset_text
 
 TENSORS = {"conv1.weight": torch.arange(6.0).reshape(2, 3), "bn1.running_var": torch.ones(4)}
 
@@ -133,3 +134,6 @@ def test_an_unknown_ending_is_named(tmp_path):
 
 def test_the_parameters_allow_the_endings_that_can_be_read():
     assert set(WEIGHT_ENDINGS) == set(READERS)
+    for ending in READERS:
+        for name in (f"net{ending}", f"NET{ending.upper()}"):
+            assert f"weights: {name} " in preset_text("micro", [f"network.weights={name}"])
