@@ -35,7 +35,7 @@ def test_without_a_repository_there_is_nothing_to_share(folder, capsys, action):
     assert main(["dvc", action]) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"hfpl dvc {action}: error: ")
-    assert "dvc" in line.removeprefix(f"hfpl dvc {action}: error: ")
+    assert "dvc" in line.removeprefix(f"hfpl dvc {action}: error: ").lower()
 
 
 def test_the_code_of_every_job_has_its_digest(folder):
