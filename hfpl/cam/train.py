@@ -55,10 +55,11 @@ def train_cam(
     isl = Isl(variant.isl, cam.isl.weight, cam.isl.samples) if variant.isl != "none" else None
     fsl = Fsl(**cam.fsl.model_dump()) if variant.fsl else None
 
-    def loss_of(batch: list[Tensor]) -> dict[str, Tensor]:
+    def loss_of(batch: list[Tensor], progress: float) -> dict[str, Tensor]:
         images, labels = batch
         with runtime.autocast():
-            loss = network.losses(images.contiguous(memory_format=torch.channels_last), labels)
+            images = images.contiguous(memory_format=torch.channels_last)
+            loss = network.losses(images, labels, progress)
         terms = attach(loss, labels, isl, fsl)
         return {"total": total_loss(terms), **{name: t.value for name, t in terms.items()}}
 

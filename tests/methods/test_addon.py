@@ -148,7 +148,7 @@ class PlainMethod(MethodNetwork):
         super().__init__(backbone)
         self.classifier = nn.Conv2d(backbone.channels[2], num_classes, 1, bias=False)
 
-    def losses(self, images, labels):
+    def losses(self, images, labels, progress):
         scores = self.classifier(self.backbone(images).conv6)
         margin = nn.functional.multilabel_soft_margin_loss(scores.mean((2, 3)), labels)
         return MethodLoss({"cls": Term(margin, 1.0)}, (View("cls", images, scores),))
@@ -174,7 +174,7 @@ class OneConv(nn.Module):
 def test_any_method_trains_with_the_additions(isl, fsl):
     torch.manual_seed(0)
     network = PlainMethod(OneConv(), 3)
-    terms = attach(network.losses(random(2, 3, 16, 16), LABELS), LABELS, isl, fsl)
+    terms = attach(network.losses(random(2, 3, 16, 16), LABELS, 0.0), LABELS, isl, fsl)
     total_loss(terms).backward()
     added = (["isl_cls"] if isl else []) + (["fsl"] if fsl else [])
     assert list(terms) == ["cls", *added]
