@@ -12,6 +12,7 @@ import hfpl.methods
 from hfpl.images.normalise import MEAN, STD
 from hfpl.losses import (
     class_activations,
+    expected_importance_sampling_loss,
     feature_image,
     feature_similarity_loss,
     importance_sampling_loss,
@@ -86,6 +87,21 @@ def test_multinomial_sampling_draws_in_every_view(background):
     for weight, value, drawn in zip((0.5, 0.25), (0.7, 0.9), sampled, strict=True):
         expected += weight * ((1 - LAMBDA) * value + LAMBDA * drawn)
     assert total_loss(terms).item() == pytest.approx(expected)
+
+
+def test_the_expected_form_draws_nothing_in_the_main_view():
+    loss = two_view_loss()
+    before = torch.get_rng_state()
+    terms = attach(loss, LABELS, Isl("expected", LAMBDA, 4), None)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert set(terms) == {"cls_a", "isl_cls_a", "other", "cls_b"}
+    expected = expected_importance_sampling_loss(loss.views[0].foreground, LABELS)
+    assert terms["isl_cls_a"].value.item() == pytest.approx(expected.item())
+    assert terms["isl_cls_a"].weight == pytest.approx(0.5 * LAMBDA)
+    # It is what the binomial form finds on average.
+    torch.manual_seed(0)
+    many = attach(loss, LABELS, Isl("binomial", LAMBDA, 20_000), None)
+    assert many["isl_cls_a"].value.item() == pytest.approx(expected.item(), rel=0.01)
 
 
 def test_lambda_zero_is_the_method_alone():
