@@ -27,6 +27,7 @@ COMMANDS = {
     ),
     "evaluate": ("hfpl.evaluate.command", "stage evaluate: score every stage's results"),
     "report": ("hfpl.report.command", "stage report: pictures of the results"),
+    "ablation": ("hfpl.ablation.command", "stage ablation: variants compared over seeds"),
     "dvc": ("hfpl.versioning.command", "versions of results: declare, run and commit for DVC"),
     "export": ("hfpl.storage.command", "unpack a shard into PNG files"),
 }

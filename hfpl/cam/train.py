@@ -15,7 +15,7 @@ from hfpl.methods import build_method
 from hfpl.methods.addon import Fsl, Isl, attach, total_loss
 from hfpl.params.cam import Augmentation, Cam, Variant
 from hfpl.params.network import Network
-from hfpl.runtime import Runtime
+from hfpl.runtime import Runtime, device_name
 from hfpl.training.loop import Plan
 from hfpl.training.samples import steps_per_epoch
 from hfpl.training.stage import TrainingFiles, train_stage
@@ -66,7 +66,8 @@ def train_cam(
     samples = CamSamples(manifest, root, cam.augmentation)
     steps = cam.epochs * steps_per_epoch(len(samples), cam.batch)
     plan = Plan("cam train", steps, steps, cam.optimiser.power, variant.seed)
-    train_stage(network, samples, loss_of, cam.batch, cam.optimiser, plan, files, runtime)
+    facts = {"device": device_name(runtime.device)}
+    train_stage(network, samples, loss_of, cam.batch, cam.optimiser, plan, files, runtime, facts)
 
 
 class CamSamples:

@@ -20,12 +20,13 @@ from hfpl.params.load import resolve
 from hfpl.params.network import AS_NETWORK
 from hfpl.params.runs import run_pattern
 from hfpl.params.suggest import suggest
-from hfpl.provenance import job_key, key_digest
+from hfpl.provenance import code_digest, job_key, key_digest
 
 SETTINGS = {
     "params": "params.yaml",  # parameter file
     "results": "results",  # folder of all results
     "downloads": "downloads",  # folder of downloaded archives; local copies may lie there
+    "rows": "docs/ablation",  # folder of what finished runs of an ablation scored
     "threads": 2,  # of a training; byte identity on CPU holds at equal threads
     "workers": 1,  # processes that load images for a training
     "gpu": int(shutil.which("nvidia-smi") is not None),  # GPUs that a network's job asks for
