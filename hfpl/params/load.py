@@ -97,7 +97,10 @@ def resolve(params: Params, run: str) -> Params:
     for key, text in changes.items():
         if not may_change(key):
             raise ParamsError(f"{run}: {key}: a run changes '{SEED}' or keys of 'cam' alone")
-        set_value(content, f"variants.{variant}.{SEED}" if key == SEED else key, text)
+        try:
+            set_value(content, f"variants.{variant}.{SEED}" if key == SEED else key, text)
+        except YAMLError:
+            raise ParamsError(f"{run}: '{text}' is not a YAML value") from None
     return validate_params(content, source=run)
 
 

@@ -90,6 +90,8 @@ def test_every_name_leads_to_the_values_it_was_made_of(changes):
         ("saem", "saem: not in variants; known: seam, "),
         ("seam@seed=-1", "seam@seed=-1: variants.seam.seed: "),
         ("seam@seed=x", "seam@seed=x: variants.seam.seed: "),
+        ("seam@seed=[1", "seam@seed=[1: '[1' is not a YAML value"),
+        ("seam@seed", "seam@seed: variants.seam.seed: "),
         ("seam@cam.fsl.mux=1", "seam@cam.fsl.mux=1: cam.fsl.mux: unknown key; did you mean 'mu'?"),
         ("seam@pretrain.epochs=3", "seam@pretrain.epochs=3: pretrain.epochs: a run changes "),
         ("seam@cam.weights=a.pth", "seam@cam.weights=a.pth: cam.weights: a run changes "),
