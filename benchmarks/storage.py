@@ -81,6 +81,7 @@ def print_scores(params: Params, common: Path) -> None:
     affinity = load_affinity_network(
         params.affinity, params.network, run / "affinity/model.safetensors", runtime
     )
+    threshold = params.evaluate.background_score[params.variants[params.variant].method]
     crf, alphas = crf_settings(params.pseudo.crf), (params.pseudo.alpha_low,)
     totals: dict[tuple[str, bool], Totals] = {}
     for record in manifest.images:
@@ -94,9 +95,7 @@ def print_scores(params: Params, common: Path) -> None:
         rounded = restored(quantised(exact))
         for compact, cams in ((False, exact), (True, rounded)):
             classes = np.array(tags, int)
-            predictions = {
-                "CAM": predict_from_cams(cams, classes, params.evaluate.background_score)
-            }
+            predictions = {"CAM": predict_from_cams(cams, classes, threshold)}
             (scores,) = pseudo_label_scores(pixels, np.clip(cams, 0, 1), alphas, crf)
             if compact:
                 scores = quantised(scores)

@@ -98,12 +98,12 @@ class Step:
         present = torch.rand(batch, num_classes).argsort(1)[:, :_PRESENT]
         self.labels = torch.zeros(batch, num_classes).scatter_(1, present, 1).to(device)
         with torch.no_grad(), self._autocast():
-            self.view: View = self.network.losses(self.images, self.labels).views[0]
+            self.view: View = self.network.losses(self.images, self.labels, 0.0).views[0]
 
     def whole(self) -> None:
         """Forward, all losses, backward, update."""
         with self._autocast():
-            loss = self.network.losses(self.images, self.labels)
+            loss = self.network.losses(self.images, self.labels, 0.0)
         total = total_loss(attach(loss, self.labels, self.isl, self.fsl))
         self.optimiser.zero_grad(set_to_none=True)
         total.backward()

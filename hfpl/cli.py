@@ -27,6 +27,7 @@ COMMANDS = {
     ),
     "evaluate": ("hfpl.evaluate.command", "stage evaluate: score every stage's results"),
     "report": ("hfpl.report.command", "stage report: pictures of the results"),
+    "ablation": ("hfpl.ablation.command", "stage ablation: variants compared over seeds"),
     "dvc": ("hfpl.versioning.command", "versions of results: declare, commit and share with DVC"),
     "clean": (
         "hfpl.versioning.clean_command",

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from hfpl.networks.weights.published import missing_file
 from hfpl.params import Params, ParamsError, load_params
+from hfpl.params.load import resolve
 from hfpl.provenance import job_key, key_digest
 
 
@@ -21,7 +22,8 @@ def add_params(parser: argparse.ArgumentParser, job: str, *, variant: bool = Fal
         parser.add_argument(
             "--variant",
             metavar="NAME",
-            help="entry of variants (default: the one params.yaml names)",
+            help="entry of variants, also with changed values: seam@seed=2@cam.fsl.mu=3.0 "
+            "(default: the one params.yaml names)",
         )
     parser.add_argument(
         "--expect",
@@ -90,7 +92,7 @@ def add_images(parser: argparse.ArgumentParser) -> None:
 
 
 def read_params(args: argparse.Namespace) -> Params:
-    """Parameters of the command line.
+    """Parameters of the command line; their variant is the one that is asked for.
 
     Raises:
         ParamsError: as :func:`hfpl.params.load_params`; an unknown variant; or another digest
@@ -98,12 +100,12 @@ def read_params(args: argparse.Namespace) -> Params:
     """
     params = load_params(args.params)
     variant = getattr(args, "variant", None)
-    if variant and variant not in params.variants:
-        raise ParamsError(
-            f"--variant {variant}: not in variants of {args.params}; "
-            f"known: {', '.join(params.variants)}"
-        )
-    found = key_digest(job_key(params, args.job, variant))
+    if variant:
+        try:
+            params = resolve(params, variant)
+        except ParamsError as error:
+            raise ParamsError(f"--variant {error}") from None
+    found = key_digest(job_key(params, args.job))
     if args.expect and args.expect != found:
         raise ParamsError(
             f"{args.params}: parameters or code changed since this run was planned "
@@ -114,4 +116,4 @@ def read_params(args: argparse.Namespace) -> Params:
 
 def job_digest(args: argparse.Namespace, params: Params) -> str:
     """Digest of parameters and code of the command's job."""
-    return key_digest(job_key(params, args.job, getattr(args, "variant", None)))
+    return key_digest(job_key(params, args.job))

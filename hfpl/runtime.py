@@ -1,6 +1,7 @@
 """Where the work runs: device, threads, number formats and seeds. Nothing here is a parameter."""
 
 import hashlib
+import platform
 from contextlib import nullcontext
 from dataclasses import dataclass
 
@@ -25,6 +26,13 @@ class Runtime:
         if self.device.type == "cuda":
             return torch.autocast("cuda", torch.bfloat16)
         return nullcontext()
+
+
+def device_name(device: torch.device) -> str:
+    """What a device is called in results: a GPU's model, or the kind of CPU."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"CPU {platform.machine()}"
 
 
 def set_up(device: str = "auto", threads: int | None = None, workers: int = 0) -> Runtime:

@@ -3,7 +3,7 @@
     python scripts/update_readme.py [--results results] [--readme README.md]
 
 Everything between the markers in the README is replaced; the pictures are shrunk to at most
-1,000 pixels in width.
+1,000 pixels in width. Where 'snakemake ablation' has run, its table and its figure are written too.
 """
 
 import argparse
@@ -42,6 +42,10 @@ def main() -> None:
     text = replaced(text, "times", times(args.results / params.dataset))
     for name in ("parts", "storage"):
         text = replaced(text, name, printed_by(f"{name}.py", args.params, args.results))
+    comparison = args.results / params.dataset / "ablation"
+    if (comparison / "table.md").is_file():
+        text = replaced(text, "ablation", (comparison / "table.md").read_text(encoding="utf-8"))
+        shrink(comparison / "comparison.png", args.readme.parent / "docs" / "comparison.png")
     write_text(args.readme, text)
 
 

@@ -171,7 +171,7 @@ def test_a_plan_that_is_out_of_date_is_not_carried_out(command, fails):
 @pytest.mark.parametrize("command", WITH_VARIANT, ids=" ".join)
 def test_an_unknown_variant_is_named(command, fails):
     text = fails(*filled(command, variant="sea"))
-    assert text.startswith("--variant sea: not in variants of params.yaml; known: seam, ")
+    assert text.startswith("--variant sea: not in variants; known: seam, ")
 
 
 def test_a_plan_that_still_holds_is_carried_out(folder, fails, capsys):

@@ -52,7 +52,7 @@ def train_affinity(
     affinity_network = AffinityNetwork(backbone, tuple(settings.channels))
     load_start(affinity_network, weights, settings.weights)
 
-    def loss_of(batch: list[Tensor]) -> dict[str, Tensor]:
+    def loss_of(batch: list[Tensor], progress: float) -> dict[str, Tensor]:
         images, labels = batch
         with runtime.autocast():
             features = affinity_network(images.contiguous(memory_format=torch.channels_last))

@@ -46,9 +46,7 @@ def _train(args: argparse.Namespace) -> str:
     from hfpl.training.stage import TrainingFiles
 
     params = read_params(args)
-    settings = CamSettings(
-        params.cam, params.variants[args.variant or params.variant], params.network
-    )
+    settings = CamSettings(params.cam, params.variants[params.variant], params.network)
     inputs = [*args.manifests, *given_weights(args)]
     digest = job_digest(args, params) + file_digest(inputs)
     files = TrainingFiles(args.model, args.history, digest)
@@ -63,7 +61,7 @@ def _infer(args: argparse.Namespace) -> str:
     from hfpl.runtime import set_up
 
     params = read_params(args)
-    variant = params.variants[args.variant or params.variant]
+    variant = params.variants[params.variant]
     runtime = set_up(args.device, args.threads, args.workers)
     count = infer_cams(
         params.cam,

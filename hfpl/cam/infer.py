@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from hfpl.cam.merge import merge_cams, normalise_cams
+from hfpl.cam.merge import merge_cams
 from hfpl.images.manifest import read_manifests
 from hfpl.images.normalise import normalise
 from hfpl.images.reading import ImageRoot
@@ -81,7 +81,7 @@ def image_cams(
             cams = network.cams(pair)
         maps += list(cams.float()[:, list(tags)])
     merged = merge_cams(maps, [False, True] * len(scales), (image.height, image.width))
-    return normalise_cams(merged).cpu().numpy()
+    return network.scaled(merged).cpu().numpy()
 
 
 def _mirror_pair(image: Image.Image, scale: float) -> Tensor:

@@ -15,7 +15,7 @@ from hfpl.methods import build_method
 from hfpl.methods.addon import Fsl, Isl, attach, total_loss
 from hfpl.params.cam import Augmentation, Cam, Variant
 from hfpl.params.network import Network
-from hfpl.runtime import Runtime
+from hfpl.runtime import Runtime, device_name
 from hfpl.training.loop import Plan
 from hfpl.training.samples import steps_per_epoch
 from hfpl.training.stage import TrainingFiles, train_stage
@@ -55,17 +55,19 @@ def train_cam(
     isl = Isl(variant.isl, cam.isl.weight, cam.isl.samples) if variant.isl != "none" else None
     fsl = Fsl(**cam.fsl.model_dump()) if variant.fsl else None
 
-    def loss_of(batch: list[Tensor]) -> dict[str, Tensor]:
+    def loss_of(batch: list[Tensor], progress: float) -> dict[str, Tensor]:
         images, labels = batch
         with runtime.autocast():
-            loss = network.losses(images.contiguous(memory_format=torch.channels_last), labels)
+            images = images.contiguous(memory_format=torch.channels_last)
+            loss = network.losses(images, labels, progress)
         terms = attach(loss, labels, isl, fsl)
         return {"total": total_loss(terms), **{name: t.value for name, t in terms.items()}}
 
     samples = CamSamples(manifest, root, cam.augmentation)
     steps = cam.epochs * steps_per_epoch(len(samples), cam.batch)
     plan = Plan("cam train", steps, steps, cam.optimiser.power, variant.seed)
-    train_stage(network, samples, loss_of, cam.batch, cam.optimiser, plan, files, runtime)
+    facts = {"device": device_name(runtime.device)}
+    train_stage(network, samples, loss_of, cam.batch, cam.optimiser, plan, files, runtime, facts)
 
 
 class CamSamples:

@@ -14,7 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
 
     cams = actions.add_parser("cams", help="score CAMs: threshold curve and two thresholds")
-    add_params(cams, "evaluate_cam")
+    add_params(cams, "evaluate_cam", variant=True)
     _add_truth(cams)
     add_file(cams, "results", "shards of CAMs, all splits", nargs="+")
     cams.set_defaults(run=_cams)
@@ -59,7 +59,7 @@ def _cams(args: argparse.Namespace) -> str:
         [args.train_masks, args.val_masks],
         ImageRoot(args.images),
         args.results,
-        params.evaluate.background_score,
+        params.evaluate.background_score[params.variants[params.variant].method],
         args.out,
     )
     return "CAMs " + ("scored" if rows else _NOT_SCORED)

@@ -13,6 +13,7 @@ from torch import Tensor
 from hfpl.images.normalise import MEAN, STD
 from hfpl.losses import (
     class_activations,
+    expected_importance_sampling_loss,
     feature_image,
     feature_similarity_loss,
     importance_sampling_loss,
@@ -23,9 +24,13 @@ from hfpl.networks.interface import full_precision
 
 @dataclass(frozen=True)
 class Isl:
-    """Importance sampling loss: form, weight lambda in [0, 1], positions per image and class."""
+    """Importance sampling loss: form, weight lambda in [0, 1], positions per image and class.
 
-    form: Literal["binomial", "multinomial"]
+    The form ``binomial`` is the paper's [HFPL], ``multinomial`` its predecessor's [ICAM];
+    ``expected`` draws nothing: it is the mean over all positions that the binomial form estimates.
+    """
+
+    form: Literal["binomial", "multinomial", "expected"]
     weight: float
     samples: int
 
@@ -54,8 +59,8 @@ def attach(loss: MethodLoss, labels: Tensor, isl: Isl | None, fsl: Fsl | None) -
     """
     terms = dict(loss.terms)
     if isl is not None:
-        # The binomial form draws in the main view only, its predecessor in every view. [ICAM]
-        views = loss.views[:1] if isl.form == "binomial" else loss.views
+        # The paper's form draws in the main view only, its predecessor in every view. [ICAM]
+        views = loss.views if isl.form == "multinomial" else loss.views[:1]
         for view in views:
             term = terms[view.term]
             terms[view.term] = Term(term.value, term.weight * (1 - isl.weight))
@@ -71,6 +76,8 @@ def total_loss(terms: dict[str, Term]) -> Tensor:
 
 
 def _sampled(view: View, labels: Tensor, isl: Isl) -> Tensor:
+    if isl.form == "expected":
+        return expected_importance_sampling_loss(view.foreground, labels)
     scores = _all_channels(view) if isl.form == "multinomial" else view.foreground
     return importance_sampling_loss(scores, labels, form=isl.form, samples=isl.samples)
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+from hfpl.cam.merge import scale_by_range
 from hfpl.networks.interface import StandsOnBackbone
 
 
@@ -41,12 +42,22 @@ class MethodLoss:
 
 
 class MethodNetwork(StandsOnBackbone):
-    """A CAM method's network; subclasses define both methods below."""
+    """A CAM method's network; subclasses define ``losses`` and ``cams``."""
 
-    def losses(self, images: Tensor, labels: Tensor) -> MethodLoss:
-        """Loss of a batch: normalised images (N, 3, H, W), labels float32 (N, K) in {0, 1}."""
+    def losses(self, images: Tensor, labels: Tensor, progress: float) -> MethodLoss:
+        """Loss of a batch.
+
+        Args:
+            images: normalised, (N, 3, H, W).
+            labels: float32 (N, K) in {0, 1}.
+            progress: share of the training's steps that are done, in [0, 1).
+        """
         raise NotImplementedError
 
     def cams(self, images: Tensor) -> Tensor:
         """CAMs of the foreground classes, float32 (N, K, h', w') at any resolution."""
         raise NotImplementedError
+
+    def scaled(self, cams: Tensor) -> Tensor:
+        """Scores, about [0, 1], of CAMs (m, H, W) that were summed over an image's views."""
+        return scale_by_range(cams)

@@ -38,13 +38,18 @@ def build(
     """
     if not 0 < view_scale < 1:
         raise ValueError(f"cam.methods.seam.view_scale: expected 0 to 1, found {view_scale}")
+    check_pcm("seam", pcm_channels, dropout)
+    return SeamNetwork(backbone, num_classes, view_scale, tuple(pcm_channels), dropout)
+
+
+def check_pcm(method: str, pcm_channels: list[int], dropout: float) -> None:
+    """ValueError for options of :class:`PcmNetwork` that are out of range."""
     if len(pcm_channels) != 2 or min(pcm_channels) < 1:
         raise ValueError(
-            f"cam.methods.seam.pcm_channels: expected two positive widths, found {pcm_channels}"
+            f"cam.methods.{method}.pcm_channels: expected two positive widths, found {pcm_channels}"
         )
     if not 0 <= dropout < 1:
-        raise ValueError(f"cam.methods.seam.dropout: expected 0 to 1, found {dropout}")
-    return SeamNetwork(backbone, num_classes, view_scale, tuple(pcm_channels), dropout)
+        raise ValueError(f"cam.methods.{method}.dropout: expected 0 to 1, found {dropout}")
 
 
 class SeamOutput(NamedTuple):
@@ -60,21 +65,28 @@ class SeamOutput(NamedTuple):
     logits: Tensor
 
 
-class SeamNetwork(MethodNetwork):
-    """Backbone, classifier ``fc8`` and PCM (``f8_3``, ``f8_4``, ``f9``)."""
+class SeamMaps(NamedTuple):
+    """One view's maps at the backbone's stride; channel 0 is background.
+
+    Shapes:
+        logits, refined: (N, C, h, w), before and after PCM.
+        features: (N, D, h, w), what the classifier saw.
+    """
+
+    logits: Tensor
+    refined: Tensor
+    features: Tensor
+
+
+class PcmNetwork(MethodNetwork):
+    """Backbone, classifier ``fc8`` and PCM (``f8_3``, ``f8_4``, ``f9``); subclasses add losses."""
 
     def __init__(
-        self,
-        backbone: nn.Module,
-        num_classes: int,
-        view_scale: float,
-        pcm_channels: tuple[int, int],
-        dropout: float,
+        self, backbone: nn.Module, num_classes: int, pcm_channels: tuple[int, int], dropout: float
     ) -> None:
         super().__init__(backbone)
         d4, d5, d6 = backbone.channels
         a, b = pcm_channels
-        self.view_scale = view_scale
         self.dropout = nn.Dropout2d(dropout)
         self.fc8 = nn.Conv2d(d6, num_classes + 1, 1, bias=False)
         self.f8_3 = nn.Conv2d(d4, a, 1, bias=False)
@@ -86,10 +98,15 @@ class SeamNetwork(MethodNetwork):
         nn.init.xavier_uniform_(self.f9.weight, gain=4)
 
     def forward(self, images: Tensor) -> SeamOutput:
+        """Maps of normalised images (N, 3, H, W), at their size."""
+        return enlarged(self.maps(images), images.shape[2:])
+
+    def maps(self, images: Tensor) -> SeamMaps:
         """Maps of normalised images (N, 3, H, W)."""
         features = self.backbone(images)
+        dropped = self.dropout(features.conv6)
         # Elementwise work on a few channels runs faster with each channel in one piece.
-        logits = full_precision(self.fc8(self.dropout(features.conv6))).contiguous()
+        logits = full_precision(self.fc8(dropped)).contiguous()
         size = logits.shape[2:]
         f4 = functional.relu(self.f8_3(features.conv4.detach()))
         f5 = functional.relu(self.f8_4(features.conv5.detach()))
@@ -98,10 +115,28 @@ class SeamNetwork(MethodNetwork):
         # Autocast would take the affinities, and with them the CAMs, in half precision.
         with torch.autocast(images.device.type, enabled=False):
             refined = correlate(normalised_cam(logits.detach()), embedded)
-        whole = images.shape[2:]
-        return SeamOutput(_upsample(logits, whole), _upsample(refined, whole), logits)
+        return SeamMaps(logits, refined, dropped)
 
-    def losses(self, images: Tensor, labels: Tensor) -> MethodLoss:
+    def cams(self, images: Tensor) -> Tensor:
+        """As :meth:`hfpl.methods.interface.MethodNetwork.cams`: PCM's output."""
+        return self(images).cam_rv[:, 1:]
+
+
+class SeamNetwork(PcmNetwork):
+    """The network, trained on an image and its reduced view."""
+
+    def __init__(
+        self,
+        backbone: nn.Module,
+        num_classes: int,
+        view_scale: float,
+        pcm_channels: tuple[int, int],
+        dropout: float,
+    ) -> None:
+        super().__init__(backbone, num_classes, pcm_channels, dropout)
+        self.view_scale = view_scale
+
+    def losses(self, images: Tensor, labels: Tensor, progress: float) -> MethodLoss:
         """As :meth:`hfpl.methods.interface.MethodNetwork.losses`."""
         reduced = scaled_size(images.shape[2:], self.view_scale)
         if reduced[0] * reduced[1] < 4:
@@ -110,21 +145,28 @@ class SeamNetwork(MethodNetwork):
                 f"{reduced[0]} x {reduced[1]} pixels; take a larger scale or crop"
             )
         small = resize_like(images, reduced)
-        one, two = self(images), self(small)
-        er, ecr = equivariance(one.cam, one.cam_rv, two.cam, two.cam_rv, labels)
-        terms = {
-            "cls_1": Term(classification(one.cam, labels), 0.5),
-            "cls_2": Term(classification(two.cam, labels), 0.5),
-            "rvmin_1": Term(minimum_response(one.cam_rv, labels), 0.5),
-            "rvmin_2": Term(minimum_response(two.cam_rv, labels), 0.5),
-            "er": Term(er, 1.0),
-            "ecr": Term(ecr, 1.0),
-        }
-        return MethodLoss(terms, (_view("cls_1", images, one), _view("cls_2", small, two)))
+        return compare_views(images, self(images), small, self(small), labels)
 
-    def cams(self, images: Tensor) -> Tensor:
-        """As :meth:`hfpl.methods.interface.MethodNetwork.cams`: PCM's output."""
-        return self(images).cam_rv[:, 1:]
+
+def compare_views(
+    images: Tensor, one: SeamOutput, small: Tensor, two: SeamOutput, labels: Tensor
+) -> MethodLoss:
+    """SEAM's loss of two views of a batch, each given by its images and maps."""
+    er, ecr = equivariance(one.cam, one.cam_rv, two.cam, two.cam_rv, labels)
+    terms = {
+        "cls_1": Term(classification(one.cam, labels), 0.5),
+        "cls_2": Term(classification(two.cam, labels), 0.5),
+        "rvmin_1": Term(minimum_response(one.cam_rv, labels), 0.5),
+        "rvmin_2": Term(minimum_response(two.cam_rv, labels), 0.5),
+        "er": Term(er, 1.0),
+        "ecr": Term(ecr, 1.0),
+    }
+    return MethodLoss(terms, (_view("cls_1", images, one), _view("cls_2", small, two)))
+
+
+def enlarged(maps: SeamMaps, size: torch.Size) -> SeamOutput:
+    """A view's maps at its images' size (H, W)."""
+    return SeamOutput(_upsample(maps.logits, size), _upsample(maps.refined, size), maps.logits)
 
 
 def scaled_size(size: tuple[int, int] | torch.Size, scale: float) -> tuple[int, int]:

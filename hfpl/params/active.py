@@ -89,7 +89,7 @@ def _method(params: Params, variant: str) -> list[str]:
 
 def _cam_train(params: Params, variant: str) -> list[str]:
     chosen = params.variants[variant]
-    isl = ["cam.isl"] if chosen.isl != "none" else []
+    isl = {"none": [], "expected": ["cam.isl.weight"]}.get(chosen.isl, ["cam.isl"])
     fsl = ["cam.fsl"] if chosen.fsl else []
     return [
         f"variants.{variant}",
@@ -140,7 +140,8 @@ def _segment_test(params: Params, variant: str) -> list[str]:
 
 
 def _evaluate_cam(params: Params, variant: str) -> list[str]:
-    return ["evaluate"]
+    method = params.variants[variant].method
+    return [f"evaluate.background_score.{method}"]
 
 
 def _evaluate(params: Params, variant: str) -> list[str]:

@@ -22,8 +22,11 @@ class Variant(Section):
     """One row of the comparison: a CAM method with or without each added loss."""
 
     method: Name = Field(description="name of a file in hfpl/methods")
-    isl: Literal["none", "binomial", "multinomial"]
-    fsl: bool
+    isl: Literal["none", "binomial", "multinomial", "expected"] = Field(
+        description="form of ISL: the paper's, its predecessor's, or the mean that the paper's "
+        "draws estimate"
+    )
+    fsl: bool = Field(description="whether FSL is added")
     seed: Seed = Field(description="seed of every training in this variant")
 
 

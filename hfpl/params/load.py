@@ -1,5 +1,6 @@
 """Read and check ``params.yaml``; every mistake is one line that names the key."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -7,9 +8,11 @@ from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from hfpl.params.active import active_params
 from hfpl.params.explain import explain, one_line
 from hfpl.params.plugins import check_options, plugin_names
 from hfpl.params.root import Params
+from hfpl.params.runs import SEED, may_change, run_name, run_parts, sweep_settings
 from hfpl.params.suggest import suggest
 
 
@@ -61,6 +64,46 @@ def validate_params(content: dict[str, Any], source: str = "params") -> Params:
     return params
 
 
+def set_value(content: Any, key: str, text: str) -> None:
+    """Set a dotted key of a parameter file's content to a value in YAML.
+
+    Raises:
+        YAMLError: the text is no value.
+    """
+    value = YAML(typ="safe", pure=True).load(text)
+    *path, last = key.split(".")
+    for part in path:
+        node = content.get(part)
+        if not isinstance(node, Mapping):
+            # New entries may be added to the tables; validation names anything else.
+            node = content[part] = {}
+        content = node
+    content[last] = value
+
+
+def resolve(params: Params, run: str) -> Params:
+    """Parameters of a run by its name (:mod:`hfpl.params.runs`): its variant, its changed values.
+
+    Raises:
+        ParamsError: no such variant, or a value that a run may not change or that does not hold.
+    """
+    variant, changes = run_parts(run)
+    if variant not in params.variants:
+        raise ParamsError(f"{run}: not in variants; known: {', '.join(params.variants)}")
+    if not changes:
+        return params.model_copy(update={"variant": variant})
+    content = {**params.model_dump(mode="json"), "variant": variant}
+    content["ablation"]["sweeps"] = {}  # They are of the whole, and checked with it.
+    for key, text in changes.items():
+        if not may_change(key):
+            raise ParamsError(f"{run}: {key}: a run changes '{SEED}' or keys of 'cam' alone")
+        try:
+            set_value(content, f"variants.{variant}.{SEED}" if key == SEED else key, text)
+        except YAMLError:
+            raise ParamsError(f"{run}: '{text}' is not a YAML value") from None
+    return validate_params(content, source=run)
+
+
 def _cross_checks(params: Params) -> list[str]:
     """Mistakes that no single key shows."""
     found = []
@@ -81,9 +124,14 @@ def _cross_checks(params: Params) -> list[str]:
         "network.options",
         params.network.options,
     )
+    methods = plugin_names("hfpl.methods")
+    for method in params.evaluate.background_score:
+        if method not in methods:
+            hint = suggest(method, methods)
+            found.append(f"evaluate.background_score.{method}: unknown method{hint}")
     for method in params.cam.methods:
-        if method not in plugin_names("hfpl.methods"):
-            hint = suggest(method, plugin_names("hfpl.methods"))
+        if method not in methods:
+            hint = suggest(method, methods)
             found.append(f"cam.methods.{method}: no file '{method}.py' in hfpl/methods{hint}")
     for name, variant in params.variants.items():
         method = variant.method
@@ -94,4 +142,25 @@ def _cross_checks(params: Params) -> list[str]:
             f"cam.methods.{method}",
             params.cam.methods.get(method, {}),
         )
-    return found
+        if method not in params.evaluate.background_score:
+            found.append(f"evaluate.background_score.{method}: missing; variant '{name}' needs it")
+    return found or _ablation_checks(params)
+
+
+def _ablation_checks(params: Params) -> list[str]:
+    """Names in the section ablation that are no variants, and sweeps that cannot be run."""
+    named = {f"variants.{i}": name for i, name in enumerate(params.ablation.variants)}
+    named |= {f"final.{i}": name for i, name in enumerate(params.ablation.final)}
+    named |= {f"sweeps.{name}": name for name in params.ablation.sweeps}
+    for key, name in named.items():
+        if name not in params.variants:
+            return [f"ablation.{key}: unknown variant '{name}'{suggest(name, params.variants)}"]
+    for variant, changes in sweep_settings(params):
+        (key,) = changes
+        used = {
+            k for job in ("cam_train", "cam_infer") for k in active_params(params, job, variant)
+        }
+        if key not in used or not may_change(key):
+            return [f"ablation.sweeps.{variant}: '{key}' is no key of 'cam' with an effect on it"]
+        resolve(params, run_name(params, variant, changes))
+    return []

@@ -8,11 +8,11 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from hfpl.params.load import ParamsError, validate_params
+from hfpl.params.load import ParamsError, set_value, validate_params
 from hfpl.params.suggest import suggest
 
 _FOLDER = files("hfpl.params") / "presets"
-_REPLACED = ("datasets", "options")  # tables a preset replaces whole instead of merging
+_REPLACED = ("datasets", "options", "sweeps")  # tables a preset replaces whole instead of merging
 
 
 def preset_names() -> list[str]:
@@ -66,17 +66,9 @@ def _apply(content: Any, setting: str) -> None:
     if not equals or not key:
         raise ParamsError(f"--set {setting}: expected section.key=value")
     try:
-        value = YAML(typ="safe", pure=True).load(text)
+        set_value(content, key, text)
     except YAMLError:
         raise ParamsError(f"--set {setting}: '{text}' is not a YAML value") from None
-    *path, last = key.split(".")
-    for part in path:
-        node = content.get(part)
-        if not isinstance(node, Mapping):
-            # New entries may be added to the tables; validation names anything else.
-            node = content[part] = {}
-        content = node
-    content[last] = value
 
 
 def _yaml() -> YAML:

@@ -2,14 +2,14 @@
 
 from pydantic import Field
 
-from hfpl.params.section import Count, Fraction, Section
+from hfpl.params.section import Count, Fraction, Name, Section
 
 
 class Evaluate(Section):
     """Scores against the ground truth."""
 
-    background_score: Fraction = Field(
-        description="threshold of the CAMs that is fixed beforehand, not tuned on masks"
+    background_score: dict[Name, Fraction] = Field(
+        description="for each method the threshold of its CAMs that is fixed beforehand"
     )
 
 

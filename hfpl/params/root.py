@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from hfpl.params.ablation import Ablation
 from hfpl.params.cam import Cam, Variant
 from hfpl.params.dataset import Dataset
 from hfpl.params.network import Network, Pretrain
@@ -28,3 +29,4 @@ class Params(Section):
     segment: Segment
     evaluate: Evaluate
     report: Report
+    ablation: Ablation

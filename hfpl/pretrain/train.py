@@ -42,7 +42,7 @@ def pretrain_backbone(
         factors=LearningRateFactors(biases=1.0, new_weights=1.0, new_biases=1.0),
     )
 
-    def loss_of(batch: list[Tensor]) -> dict[str, Tensor]:
+    def loss_of(batch: list[Tensor], progress: float) -> dict[str, Tensor]:
         images, classes = batch
         with runtime.autocast():
             logits = classifier(images.contiguous(memory_format=torch.channels_last))

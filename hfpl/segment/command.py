@@ -113,14 +113,13 @@ def _train(args: argparse.Namespace) -> str:
     from hfpl.training.stage import TrainingFiles
 
     params = read_params(args)
-    variant = args.variant or params.variant
     inputs = [*args.manifests, *args.labels, *given_weights(args)]
     files = TrainingFiles(args.model, args.history, job_digest(args, params) + file_digest(inputs))
     runtime = set_up(args.device, args.threads, args.workers)
     train_segment(
         params.segment,
         params.network,
-        params.variants[variant].seed,
+        params.variants[params.variant].seed,
         args.manifests,
         ImageRoot(args.images),
         args.labels,

@@ -45,7 +45,7 @@ def train_segment(
     deeplab = build_deeplab(backbone, len(manifest.classes), settings.head)
     load_start(deeplab, weights, settings.weights)
 
-    def loss_of(batch: list[Tensor]) -> dict[str, Tensor]:
+    def loss_of(batch: list[Tensor], progress: float) -> dict[str, Tensor]:
         images, masks = batch
         with runtime.autocast():
             logits = deeplab(images.contiguous(memory_format=torch.channels_last))

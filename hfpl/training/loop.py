@@ -19,8 +19,9 @@ from hfpl.runtime import seed_torch
 from hfpl.training.checkpoint import Checkpoint
 from hfpl.training.optimiser import poly_factor, set_learning_rates
 
-LossOf = Callable[[list[Tensor]], dict[str, Tensor]]
-"""From a batch to named scalars; ``total`` is what is minimised, the others are shown."""
+LossOf = Callable[[list[Tensor], float], dict[str, Tensor]]
+"""From a batch, and the share of the steps that are done, in [0, 1), to named scalars; ``total`` is
+what is minimised, the others are shown."""
 
 _ROWS = 50
 """Rows of the history, whatever the number of steps."""
@@ -78,7 +79,7 @@ def run_training(
             # Seeded by the step, an interrupted run draws what an uninterrupted one would.
             seed_torch("step", plan.seed, step)
             set_learning_rates(optimiser, poly_factor(step, plan.decay_steps, plan.power))
-            losses = loss_of(batch)
+            losses = loss_of(batch, step / plan.steps)
             optimiser.zero_grad(set_to_none=True)
             losses["total"].backward()
             optimiser.step()

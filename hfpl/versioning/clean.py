@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hfpl.params import Params
 from hfpl.params.reruns import STAGES
+from hfpl.params.runs import ablation_runs, final_runs
 from hfpl.versioning.records import METADATA, forget, result_files, stage_folders
 
 
@@ -42,9 +43,10 @@ def find_leftovers(
 ) -> list[Leftover]:
     """What could be removed below a folder of results, sorted by path.
 
-    Folders of data sets and variants that no parameter names; files in stages' folders that are
-    not made with these parameters (other shards, say); checkpoints of trainings that have ended;
-    what killed processes left half written. What a commit's ``dvc.yaml`` names stays.
+    Folders of data sets, and of variants or their runs, that no parameter names; files in stages'
+    folders that are not made with these parameters (other shards, say); checkpoints of trainings
+    that have ended; what killed processes left half written. What a commit's ``dvc.yaml`` names
+    stays.
 
     Args:
         results: folder of all results.
@@ -53,10 +55,11 @@ def find_leftovers(
         committed: results that a commit names.
     """
     kept = {Path(path) for path in committed}
-    found = [*_folders(results, params, kept)]
+    runs = {*params.variants, *ablation_runs(params), *final_runs(params)}
+    found = [*_folders(results, set(params.datasets), runs, kept)]
     gone = tuple(leftover.path for leftover in found)
     current = results / params.dataset
-    in_use = kept | set(_of_every_variant(current, params, planned))
+    in_use = kept | set(_of_every_run(current, params.variant, runs, planned))
     for folder in stage_folders(results):
         if any(folder.is_relative_to(path) for path in gone):
             continue
@@ -88,15 +91,17 @@ def remove(leftovers: Iterable[Leftover], metadata: Path = METADATA) -> None:
             leftover.path.unlink()
 
 
-def _folders(results: Path, params: Params, kept: set[Path]) -> Iterator[Leftover]:
+def _folders(
+    results: Path, datasets: set[str], runs: set[str], kept: set[Path]
+) -> Iterator[Leftover]:
     """Folders of data sets and variants, told by the folders of stages that are in them."""
     for dataset in sorted({_dataset_folder(results, f) for f in stage_folders(results)}):
-        if dataset.name not in params.datasets and not _holds(dataset, kept):
+        if dataset.name not in datasets and not _holds(dataset, kept):
             yield Leftover(dataset, "no data set of params.yaml")
             continue
         variants = {f.parent for f in stage_folders(results) if f.is_relative_to(dataset)}
         for variant in sorted(variants - {dataset}):
-            if variant.name not in params.variants and not _holds(variant, kept):
+            if variant.name not in runs and not _holds(variant, kept):
                 yield Leftover(variant, "no variant of params.yaml")
 
 
@@ -108,11 +113,13 @@ def _holds(folder: Path, kept: set[Path]) -> bool:
     return any(path.is_relative_to(folder) for path in kept)
 
 
-def _of_every_variant(dataset: Path, params: Params, planned: Iterable[str]) -> Iterator[Path]:
-    """Results of the other variants too: they have the same files as the chosen one."""
+def _of_every_run(
+    dataset: Path, chosen: str, runs: set[str], planned: Iterable[str]
+) -> Iterator[Path]:
+    """Results of the other runs too: they have the same files as that of the chosen variant."""
     for path in map(Path, planned):
         stage = path.parent.name
-        if path.parent == dataset / params.variant / stage and stage in STAGES:
-            yield from (dataset / name / stage / path.name for name in params.variants)
+        if path.parent == dataset / chosen / stage and stage in STAGES:
+            yield from (dataset / name / stage / path.name for name in runs)
         else:
             yield path

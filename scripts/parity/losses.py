@@ -75,7 +75,7 @@ def seam_losses(arrays: Arrays) -> Iterator[Comparison]:
     one = SeamOutput(maps["cam1"], maps["cam_rv1"], maps["logits1"])
     # View 2's logits reach ISL's multinomial form alone.
     two = SeamOutput(maps["cam2"], maps["cam_rv2"], torch.zeros_like(maps["logits1"]))
-    loss = _GivenMaps([one, two]).losses(torch.from_numpy(arrays["image"]), labels)
+    loss = _GivenMaps([one, two]).losses(torch.from_numpy(arrays["image"]), labels, 0.0)
     terms = attach(loss, labels, None, published_fsl())
     for term, key in TERMS.items():
         yield close(f"loss {term}", terms[term].value.item(), arrays[key])

@@ -9,7 +9,7 @@ from scipy import sparse
 from torch.nn import functional
 
 from hfpl.affinity.labels import NO_SCORE, affinity_label, mean_pool, pair_labels
-from hfpl.cam.merge import merge_cams, normalise_cams
+from hfpl.cam.merge import merge_cams, scale_by_range
 from hfpl.images.palette import IGNORE
 from hfpl.pseudo.crf import crf_settings, dense_crf, pseudo_label_scores
 from hfpl.walk.random_walk import padded_size, random_walk, transition_matrix, walk_labels
@@ -31,7 +31,7 @@ def cam_merge(arrays: Arrays) -> Iterator[Comparison]:
     yield equal("classes", np.flatnonzero(arrays["labels"]), np.sort(arrays["classes"]))
     # Ours come in the order of the classes.
     expected = arrays["norm_cam"][np.argsort(arrays["classes"])]
-    yield close("normalised CAMs", normalise_cams(merged), expected)
+    yield close("normalised CAMs", scale_by_range(merged), expected)
 
 
 def crf(arrays: Arrays) -> Iterator[Comparison]:

@@ -108,7 +108,7 @@ def seam_gradients(arrays: Arrays) -> Iterator[Comparison]:
         if isinstance(module, nn.Dropout2d):
             module.eval()
     images, labels = (torch.from_numpy(arrays[key]) for key in ("image", "labels"))
-    terms = attach(network.losses(images, labels), labels, None, published_fsl())
+    terms = attach(network.losses(images, labels, 0.0), labels, None, published_fsl())
     total = total_loss(terms)
     total.backward()
     value = {name: term.value.item() for name, term in terms.items()}

@@ -30,7 +30,7 @@ def evaluation(arrays: Arrays) -> Iterator[Comparison]:
     for i in range(int(arrays["n"])):
         truth, cams, classes = (arrays[f"{name}_{i}"] for name in ("gt", "cams", "cam_classes"))
         statistics.append(cam_statistics(truth, cams, classes, CAM_THRESHOLDS, num_classes))
-        prediction = predict_from_cams(cams, classes, published().evaluate.background_score)
+        prediction = predict_from_cams(cams, classes, published().evaluate.background_score["seam"])
         contours.append(contour_counts(truth, prediction, num_classes))
     curve = 100 * curve_from_statistics(sum(statistics))
     yield close("CAMs: mIoU curve", curve.mean(1), arrays["miou_curve"])

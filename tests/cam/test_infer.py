@@ -130,6 +130,34 @@ def test_cams_match_a_plain_pass_per_scale_and_mirror_image(
     assert found.max() == pytest.approx(1, abs=1e-3)
 
 
+@pytest.mark.parametrize("scales", [[1.0], [1.0, 0.5, 1.5, 2.0]])
+def test_a_method_s_cams_are_scaled_as_the_method_does_it(params, folder, runtime, scales):
+    """The classification network: positive scores, summed, divided by their maximum."""
+    torch.manual_seed(1)
+    backbone = build_backbone(params.network.backbone, params.network.options)
+    network = build_method("cam", backbone, len(CLASSES), {}).eval()
+    image, tags = Image.open(folder / "image1.png"), TAGS[1]
+    total = np.zeros((len(tags), image.height, image.width))
+    for scale in scales:
+        size = (round(image.width * scale), round(image.height * scale))
+        resized = np.asarray(image.resize(size, Image.Resampling.BICUBIC), np.float32) / 255
+        normal = ((resized - np.array(MEAN)) / np.array(STD)).transpose(2, 0, 1)
+        for flipped in (False, True):
+            view = normal[:, :, ::-1] if flipped else normal
+            with torch.no_grad():
+                features = backbone(torch.from_numpy(view.copy()).float()[None]).conv6[0]
+            weights = network.classifier.weight.detach()[:, :, 0, 0]
+            scores = torch.einsum("kd,dhw->khw", weights, features).clamp(min=0)
+            whole = nn.functional.interpolate(
+                scores[None], (image.height, image.width), mode="bilinear", align_corners=False
+            )[0, list(tags)].numpy()
+            total += whole[:, :, ::-1] if flipped else whole
+    expected = np.stack([plane / (plane.max() + 1e-5) for plane in total])
+    found = image_cams(network, image, tags, scales, runtime)
+    np.testing.assert_allclose(found, expected, atol=2e-4)
+    assert found.max() > 0.9
+
+
 def test_each_class_keeps_its_own_map_in_the_order_of_the_tags(network, folder, runtime):
     image = Image.open(folder / "image3.png")
     all_classes = image_cams(network, image, (0, 1, 2), [1.0], runtime)

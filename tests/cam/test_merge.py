@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hfpl.cam.merge import merge_cams, normalise_cams
+from hfpl.cam.merge import merge_cams, scale_by_maximum, scale_by_range
 
 
 def upsample(plane, size):
@@ -63,26 +63,26 @@ def test_labels_choose_the_classes_in_order():
 def test_no_class_gives_no_map():
     merged = merge_cams(random_views(2, 3, [(4, 5)]), [False], (6, 7), torch.zeros(3))
     assert merged.shape == (0, 6, 7)
-    assert normalise_cams(merged).shape == (0, 6, 7)
+    assert scale_by_range(merged).shape == (0, 6, 7)
 
 
-def test_normalise_by_hand():
+def test_scale_by_range_by_hand():
     # Class 0: minimum 0 after the negatives; class 1: minimum 2, one value within 1e-5 of it.
     cams = torch.tensor([[[-1.0, 0.0, 5e-6, 4.0]], [[2.0, 2.000005, 3.0, 6.0]]])
     first = [-1e-5 / 4.00001] * 3 + [(4 - 1e-5) / 4.00001]
     second = [-2.00001 / 4.00001] * 2 + [0.99999 / 4.00001, 3.99999 / 4.00001]
     expected = np.array([[first], [second]])
-    np.testing.assert_allclose(normalise_cams(cams).numpy(), expected, rtol=1e-5, atol=1e-9)
+    np.testing.assert_allclose(scale_by_range(cams).numpy(), expected, rtol=1e-5, atol=1e-9)
 
 
-def test_normalise_leaves_its_input_and_gives_float32():
+def test_scaling_leaves_its_input_and_gives_float32():
     cams = torch.tensor([[[-1.0, 3.0]]], dtype=torch.float64)
-    assert normalise_cams(cams).dtype == torch.float32
+    assert scale_by_range(cams).dtype == torch.float32
     assert cams[0, 0, 0] == -1
 
 
 def test_a_class_without_activation_is_minus_one():
-    assert torch.equal(normalise_cams(-torch.ones(1, 2, 2)), -torch.ones(1, 2, 2))
+    assert torch.equal(scale_by_range(-torch.ones(1, 2, 2)), -torch.ones(1, 2, 2))
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,18 @@ def test_merge_refuses_what_does_not_fit(cams, mirrored, labels, message):
         merge_cams(cams, mirrored, (3, 3), labels)
 
 
+def test_scale_by_maximum_by_hand():
+    cams = torch.tensor([[[-1.0, 0.0, 1.0, 4.0]], [[-2.0, -1.0, 0.0, 0.0]]], dtype=torch.float64)
+    expected = np.array([[[0.0, 0.0, 1 / 4.00001, 4 / 4.00001]], [[0.0, 0.0, 0.0, 0.0]]])
+    found = scale_by_maximum(cams)
+    assert found.dtype == torch.float32
+    np.testing.assert_allclose(found.numpy(), expected, rtol=1e-6)
+    assert cams[0, 0, 0] == -1
+    assert scale_by_maximum(cams[:0]).shape == (0, 1, 4)
+
+
+@pytest.mark.parametrize("scale", [scale_by_range, scale_by_maximum])
 @pytest.mark.parametrize("shape", [(3, 3), (1, 0, 3)])
-def test_normalise_refuses_what_is_no_map(shape):
+def test_scaling_refuses_what_is_no_map(scale, shape):
     with pytest.raises(ValueError, match="maps must be"):
-        normalise_cams(torch.ones(shape))
+        scale(torch.ones(shape))

@@ -8,16 +8,19 @@ import torch
 from PIL import Image
 from ruamel.yaml import YAML
 
+import hfpl.cam.train as cam_train
 from hfpl.cam.train import CamSamples, CamSettings, train_cam
 from hfpl.images.manifest import ImageRecord, Manifest, read_manifests, write_manifest
 from hfpl.images.normalise import MEAN, STD
 from hfpl.images.reading import ImageRoot
+from hfpl.methods.addon import total_loss
 from hfpl.params.cam import Augmentation, Variant
 from hfpl.params.load import validate_params
 from hfpl.params.presets import preset_text
 from hfpl.params.training import ColourJitter
 from hfpl.runtime import Runtime, set_up
 from hfpl.storage.tensors import load_tensors
+from hfpl.training import loop
 from hfpl.training.samples import load_batches
 from hfpl.training.stage import TrainingFiles
 
@@ -235,6 +238,37 @@ def test_the_total_is_the_weighted_sum(plain_run):
         cls_1, cls_2, rvmin_1, rvmin_2, er, ecr = terms
         expected = (cls_1 + cls_2) / 2 + (rvmin_1 + rvmin_2) / 2 + er + ecr
         assert total == pytest.approx(expected, rel=1e-4)
+
+
+class Killed(Exception):
+    """Stands for a process that ends without a word."""
+
+
+@pytest.mark.parametrize("method", ["cam", "puzzle", "ppc"])
+def test_a_killed_training_of_any_method_ends_with_the_same_weights(
+    params, folder, tmp_path, monkeypatch, method
+):
+    """What depends on the progress, or is drawn, is the same after a checkpoint."""
+    changes = {"method": method, "isl": "binomial", "fsl": True}
+    whole = train(params, folder, tmp_path / "whole", **changes)
+    calls = iter(range(100))
+
+    def killed_at_the_third(terms):
+        if next(calls) == 2:
+            raise Killed
+        return total_loss(terms)
+
+    monkeypatch.setattr(loop, "_CHECKPOINT_EVERY", -1.0)
+    monkeypatch.setattr(cam_train, "total_loss", killed_at_the_third)
+    with pytest.raises(Killed):
+        train(params, folder, tmp_path / "cut", **changes)
+    assert train(params, folder, tmp_path / "cut", **changes) == whole
+    assert next(calls) == 4  # Three calls, and the killed step again.
+
+
+def test_the_model_says_what_it_was_trained_on(plain_run, tmp_path):
+    (tmp_path / "model").write_bytes(plain_run[1])
+    assert load_tensors(tmp_path / "model")[1]["device"].startswith("CPU ")
 
 
 def test_epochs_drop_the_last_incomplete_batch(plain_run):

@@ -12,6 +12,7 @@ import hfpl.methods
 from hfpl.images.normalise import MEAN, STD
 from hfpl.losses import (
     class_activations,
+    expected_importance_sampling_loss,
     feature_image,
     feature_similarity_loss,
     importance_sampling_loss,
@@ -88,6 +89,21 @@ def test_multinomial_sampling_draws_in_every_view(background):
     assert total_loss(terms).item() == pytest.approx(expected)
 
 
+def test_the_expected_form_draws_nothing_in_the_main_view():
+    loss = two_view_loss()
+    before = torch.get_rng_state()
+    terms = attach(loss, LABELS, Isl("expected", LAMBDA, 4), None)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert set(terms) == {"cls_a", "isl_cls_a", "other", "cls_b"}
+    expected = expected_importance_sampling_loss(loss.views[0].foreground, LABELS)
+    assert terms["isl_cls_a"].value.item() == pytest.approx(expected.item())
+    assert terms["isl_cls_a"].weight == pytest.approx(0.5 * LAMBDA)
+    # It is what the binomial form finds on average.
+    torch.manual_seed(0)
+    many = attach(loss, LABELS, Isl("binomial", LAMBDA, 20_000), None)
+    assert many["isl_cls_a"].value.item() == pytest.approx(expected.item(), rel=0.01)
+
+
 def test_lambda_zero_is_the_method_alone():
     loss = two_view_loss()
     terms = attach(loss, LABELS, Isl("binomial", 0.0, 4), None)
@@ -148,7 +164,7 @@ class PlainMethod(MethodNetwork):
         super().__init__(backbone)
         self.classifier = nn.Conv2d(backbone.channels[2], num_classes, 1, bias=False)
 
-    def losses(self, images, labels):
+    def losses(self, images, labels, progress):
         scores = self.classifier(self.backbone(images).conv6)
         margin = nn.functional.multilabel_soft_margin_loss(scores.mean((2, 3)), labels)
         return MethodLoss({"cls": Term(margin, 1.0)}, (View("cls", images, scores),))
@@ -174,7 +190,7 @@ class OneConv(nn.Module):
 def test_any_method_trains_with_the_additions(isl, fsl):
     torch.manual_seed(0)
     network = PlainMethod(OneConv(), 3)
-    terms = attach(network.losses(random(2, 3, 16, 16), LABELS), LABELS, isl, fsl)
+    terms = attach(network.losses(random(2, 3, 16, 16), LABELS, 0.0), LABELS, isl, fsl)
     total_loss(terms).backward()
     added = (["isl_cls"] if isl else []) + (["fsl"] if fsl else [])
     assert list(terms) == ["cls", *added]

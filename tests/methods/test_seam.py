@@ -193,7 +193,7 @@ def test_dropout_takes_whole_channels_and_only_in_training():
 def test_the_second_view_is_the_first_one_scaled(scale):
     network = make_network(view_scale=scale, dropout=0.0)
     images, labels = make_batch()
-    loss = network.losses(images, labels)
+    loss = network.losses(images, labels, 0.0)
     one, two = loss.views
     size = (int(20 * scale), int(24 * scale))
     expected = nn.functional.interpolate(images, size, mode="bilinear", align_corners=True)
@@ -239,7 +239,7 @@ def test_a_second_view_too_small_for_the_losses_is_named(side):
     network = make_network(view_scale=0.06)
     images, labels = make_batch(side=side)
     with pytest.raises(ValueError, match=r"cam.methods.seam.view_scale"):
-        network.losses(images, labels)
+        network.losses(images, labels, 0.0)
 
 
 def test_maps_are_float32_under_autocast():

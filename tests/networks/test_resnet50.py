@@ -14,6 +14,11 @@ from hfpl.params.segment import SegmentHead
 from hfpl.segment.train import build_deeplab
 
 BLOCKS, WIDTHS = (3, 4, 6, 3), (64, 128, 256, 512)
+LAYERS = {
+    8: [(1, 1, 1), (2, 1, 1), (1, 1, 2), (1, 2, 4)],
+    16: [(1, 1, 1), (2, 1, 1), (2, 1, 1), (1, 1, 1)],
+}
+"""Stride, dilation of the first block, dilation of the others, of each layer."""
 
 
 def torchvision_weights() -> dict[str, torch.Tensor]:
@@ -52,8 +57,8 @@ def torchvision_weights() -> dict[str, torch.Tensor]:
     return weights
 
 
-def plain_features(w: dict[str, torch.Tensor], x: torch.Tensor) -> list[torch.Tensor]:
-    """Outputs of layers 2 to 4; the usual dilation in place of the last two strides."""
+def plain_features(w: dict[str, torch.Tensor], x: torch.Tensor, stride: int) -> list[torch.Tensor]:
+    """Outputs of layers 2 to 4."""
 
     def conv(x, name, stride=1, padding=0, dilation=1):
         return F.conv2d(x, w[f"{name}.weight"], None, stride, padding, dilation)
@@ -68,11 +73,10 @@ def plain_features(w: dict[str, torch.Tensor], x: torch.Tensor) -> list[torch.Te
     x = bn(conv(x, "conv1", 2, 3), "bn1").clamp(min=0)
     x = F.max_pool2d(x, 3, 2, 1)
     outputs = []
-    # Stride, dilation of the first block, dilation of the others.
-    for layer, (stride, first, rest) in enumerate([(1, 1, 1), (2, 1, 1), (1, 1, 2), (1, 2, 4)], 1):
+    for layer, (step, first, rest) in enumerate(LAYERS[stride], 1):
         for block in range(BLOCKS[layer - 1]):
             name = f"layer{layer}.{block}"
-            s, d = (stride, first) if block == 0 else (1, rest)
+            s, d = (step, first) if block == 0 else (1, rest)
             y = bn(conv(x, f"{name}.conv1"), f"{name}.bn1").clamp(min=0)
             y = bn(conv(y, f"{name}.conv2", s, d, d), f"{name}.bn2").clamp(min=0)
             y = bn(conv(y, f"{name}.conv3"), f"{name}.bn3")
@@ -80,6 +84,8 @@ def plain_features(w: dict[str, torch.Tensor], x: torch.Tensor) -> list[torch.Te
                 x = bn(conv(x, f"{name}.downsample.0", s), f"{name}.downsample.1")
             x = (x + y).clamp(min=0)
         outputs.append(x)
+    if stride == 16:
+        outputs[1] = F.avg_pool2d(outputs[1], 1, 2)  # every other cell, from the first
     return outputs[1:]
 
 
@@ -88,11 +94,11 @@ def weights():
     return torchvision_weights()
 
 
-@pytest.fixture(scope="module")
-def loaded(weights, tmp_path_factory):
+@pytest.fixture(scope="module", params=[8, 16])
+def loaded(request, weights, tmp_path_factory):
     path = tmp_path_factory.mktemp("weights") / "resnet50.pth"
     torch.save(weights, path)
-    backbone = build_backbone("resnet50", {})
+    backbone = build_backbone("resnet50", {"stride": request.param, "frozen_layers": 1})
     return backbone.eval(), load_weights(path, backbone)
 
 
@@ -110,7 +116,7 @@ def test_features_match_the_plain_network(weights, loaded, size):
     backbone, _ = loaded
     images = torch.randn(2, 3, *size, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
-        found, expected = backbone(images), plain_features(weights, images)
+        found, expected = backbone(images), plain_features(weights, images, backbone.stride)
     cells = tuple(-(-side // backbone.stride) for side in size)
     for ours, theirs, width in zip(found, expected, backbone.channels, strict=True):
         assert ours.shape == (2, width, *cells)
@@ -119,12 +125,17 @@ def test_features_match_the_plain_network(weights, loaded, size):
 
 
 @pytest.mark.parametrize(
-    ("stage", "frozen"), [("cam", {"conv1", "layer1"}), ("affinity", {"conv1", "layer1"}),
-                          ("segment", {"conv1"})]
-)  # fmt: skip
-def test_what_the_stages_train(stage, frozen):
+    ("stage", "layers", "frozen"),
+    [
+        ("cam", 1, {"conv1", "layer1"}),
+        ("cam", 2, {"conv1", "layer1", "layer2"}),
+        ("affinity", 2, {"conv1", "layer1"}),
+        ("segment", 2, {"conv1"}),
+    ],
+)
+def test_what_the_stages_train(stage, layers, frozen):
     with torch.device("meta"):
-        backbone = build_backbone("resnet50", {})
+        backbone = build_backbone("resnet50", {"stride": 8, "frozen_layers": layers})
     freeze(backbone, stage)
     norms = {n for n, m in backbone.named_modules() if isinstance(m, nn.BatchNorm2d)}
     for name, parameter in backbone.named_parameters():
@@ -135,9 +146,33 @@ def test_what_the_stages_train(stage, frozen):
 @torch.no_grad()
 def test_the_networks_of_all_stages_stand_on_it(loaded):
     backbone, _ = loaded
+    height, width = -(-40 // backbone.stride), -(-24 // backbone.stride)
     images = torch.randn(2, 3, 40, 24, generator=torch.Generator().manual_seed(1))
     options = {"view_scale": 0.5, "pcm_channels": [8, 16], "dropout": 0.5}
     head = SegmentHead(channels=16, dilation=2, dropout=0.5, bn_momentum=0.1)
     assert build_method("seam", backbone, 5, options).cams(images).shape == (2, 5, 40, 24)
-    assert AffinityNetwork(backbone, (8, 16, 32))(images).shape == (2, 56, 5, 3)
+    assert AffinityNetwork(backbone, (8, 16, 32))(images).shape == (2, 56, height, width)
     assert build_deeplab(backbone, 5, head)(images).shape == (2, 6, 40, 24)
+
+
+def test_the_gradient_stops_after_the_second_layer_where_two_are_frozen():
+    torch.manual_seed(0)
+    backbone = build_backbone("resnet50", {"stride": 16, "frozen_layers": 2}).eval()
+    freeze(backbone, "cam")
+    features = backbone(torch.randn(1, 3, 32, 48))
+    assert not features.conv4.requires_grad
+    features.conv6.sum().backward()
+    moved = {n.split(".")[0] for n, p in backbone.named_parameters() if p.grad is not None}
+    assert moved == {"layer3", "layer4"}
+
+
+@pytest.mark.parametrize(
+    ("options", "key"),
+    [
+        ({"stride": 32, "frozen_layers": 1}, "network.options.stride"),
+        ({"stride": 8, "frozen_layers": 5}, "network.options.frozen_layers"),
+    ],
+)
+def test_options_out_of_range_are_named(options, key):
+    with pytest.raises(ValueError, match=key):
+        build_backbone("resnet50", options)

@@ -29,6 +29,7 @@ USED_BY = {
     "network": {"pretrain", *NETWORK},
     "pretrain": {"pretrain"},
     "cam.methods.seam": CAM,
+    "cam.methods": set(),
     "cam.inference": {"cam_infer"},
     "cam": {"cam_train"},
     "pseudo": {"pseudo"},
@@ -40,8 +41,10 @@ USED_BY = {
     "segment.head.dilation": {"segment_train", "segment_test"},
     "segment.test": {"segment_test"},
     "segment": {"segment_train"},
-    "evaluate.background_score": {"evaluate_cam"},
+    "evaluate.background_score.seam": {"evaluate_cam"},
+    "evaluate.background_score": set(),
     "report": {"report"},
+    "ablation": set(),
 }
 """Jobs that use each key of the variant with both losses; the longest prefix counts."""
 
@@ -67,6 +70,7 @@ def with_content(**tables: dict) -> Params:
     content["datasets"].update(tables.get("datasets", {}))
     content["variants"].update(tables.get("variants", {}))
     content["cam"]["methods"].update(tables.get("methods", {}))
+    content["evaluate"]["background_score"].update(tables.get("thresholds", {}))
     content.update(tables.get("top", {}))
     return Params.model_validate(content)
 
@@ -84,8 +88,10 @@ def test_every_value_of_the_demo_matters_to_some_job():
     active = {
         key for job in JOBS for name in DEMO["variants"] for key in active_params(PARAMS, job, name)
     }
-    # The name of the variant only says which of the entries are active.
-    assert set(LEAVES) - active == {"variant"}
+    # The name of the variant only says which of the entries are active, and the ablation which runs
+    # there are.
+    unused = {key for key in set(LEAVES) - active if not key.startswith("ablation.")}
+    assert unused == {"variant"}
 
 
 def test_keys_matter_to_the_jobs_that_use_them_and_to_no_others():
@@ -105,8 +111,9 @@ def test_settings_of_a_loss_that_is_off_are_no_dependency(variant):
     chosen = PARAMS.variants[variant]
     isl = {"cam_train"} if chosen.isl != "none" else set()
     fsl = {"cam_train"} if chosen.fsl else set()
-    for key in ("cam.isl.weight", "cam.isl.samples"):
-        assert users(key, PARAMS, variant) == isl
+    assert users("cam.isl.weight", PARAMS, variant) == isl
+    # The mean over all positions draws none.
+    assert users("cam.isl.samples", PARAMS, variant) == (isl if chosen.isl != "expected" else set())
     for key in ("cam.fsl.form", "cam.fsl.weight", "cam.fsl.mu", "cam.fsl.sigma"):
         assert users(key, PARAMS, variant) == fsl
 
@@ -117,14 +124,54 @@ def test_other_entries_of_the_tables_are_no_dependency():
         datasets={"mine": {"format": "voc", "root": "photos", "lists": lists}},
         variants={"extra": {"method": "other", "isl": "none", "fsl": False, "seed": 9}},
         methods={"other": {"width": 3}},
+        thresholds={"other": 0.5},
     )
     for job in JOBS:
         assert active_params(more, job) == active_params(PARAMS, job)
     assert users("cam.methods.other.width", more, "extra") == CAM
     assert users("cam.methods.seam.dropout", more, "extra") == set()
     assert users("variants.extra.seed", more, "extra") == TRAININGS
-    for job in set(JOBS) - TRAININGS - CAM:
+    assert users("evaluate.background_score.other", more, "extra") == {"evaluate_cam"}
+    for job in set(JOBS) - TRAININGS - CAM - {"evaluate_cam"}:
         assert active_params(more, job, "extra") == active_params(more, job)
+
+
+def everything(content: dict) -> dict[tuple[str, str], dict]:
+    """Active parameters of every job of every variant."""
+    params = validate_params(content)
+    return {(v, job): active_params(params, job, v) for v in params.variants for job in JOBS}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "changed"),
+    [
+        ("variants.puzzle-fsl.seed", 9, {"puzzle-fsl": TRAININGS}),
+        ("variants.seam.isl", "multinomial", {"seam": {"cam_train"}}),
+        ("variants.ppc.fsl", True, {"ppc": {"cam_train"}}),
+        ("variants.cam.method", "puzzle", {"cam": {*CAM, "evaluate_cam"}}),
+        ("cam.methods.puzzle.alpha", 4.0, {"puzzle": CAM}),
+        ("cam.methods.ppc.view_size", 32, {"ppc": CAM}),
+        ("evaluate.background_score.cam", 0.5, {"cam": {"evaluate_cam"}}),
+    ],
+)
+def test_a_row_matters_to_its_variant_and_options_to_their_method_s(key, value, changed):
+    content = copy.deepcopy(DEMO)
+    *path, last = key.split(".")
+    node = content
+    for part in path:
+        node = node[part]
+    node[last] = value
+    before, after = everything(DEMO), everything(content)
+    found = {}
+    for (variant, job), params in after.items():
+        if params != before[variant, job]:
+            found.setdefault(variant, set()).add(job)
+    if not key.startswith("variants."):
+        ((method, jobs),) = changed.items()
+        rows = DEMO["variants"]
+        changed = {name: jobs for name, row in rows.items() if row["method"] == method}
+        assert len(changed) >= 4
+    assert found == changed
 
 
 def test_a_method_without_options_needs_no_entry():

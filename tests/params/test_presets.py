@@ -63,7 +63,7 @@ def test_a_derived_preset_differs_from_its_base_only_where_it_says_so():
     expected = {
         key: value
         for key, value in base.items()
-        if not key.startswith(("datasets.", "network.options."))
+        if not key.startswith(("datasets.", "network.options.", "ablation.sweeps."))
     }
     expected.update(leaves_of(own))
     assert dict(leaves_of(parsed(preset_text("micro")))) == expected

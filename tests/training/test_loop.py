@@ -46,8 +46,9 @@ def run(tmp_path, steps, loss_of=None, *, decay_steps=None, power=0.9, seed=0):
     def plain_loss(step):
         return {"total": network.weight * (step + 1.0), "part": network.weight.detach() * 0 + step}
 
-    def counted(batch):
+    def counted(batch, progress):
         step = int(batch[0])
+        assert progress == step / steps  # Also where the training went on from a checkpoint.
         done.append(step)
         losses = plain_loss(step)
         return losses if loss_of is None else (loss_of(step, losses) or losses)

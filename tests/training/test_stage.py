@@ -95,7 +95,7 @@ def train(
     freeze(network.backbone, "test")
     done = 0
 
-    def loss_of(batch):
+    def loss_of(batch, progress):
         nonlocal done
         if done == kill_at:
             raise Killed

@@ -59,7 +59,8 @@ def test_heads_are_taken_from_a_file_of_the_stages_own_alone(settings, tmp_path)
 
 
 def test_from_scratch_nothing_is_frozen_and_statistics_are_learned():
-    settings = Network(backbone="resnet50", options={}, weights="none")
+    options = {"stride": 8, "frozen_layers": 1}
+    settings = Network(backbone="resnet50", options=options, weights="none")
     with torch.device("meta"):
         scratch = starting_backbone(settings, "cam", 0, scratch=True)
         loaded = starting_backbone(settings, "cam", 0, scratch=False)

@@ -9,6 +9,7 @@ import pytest
 from hfpl.cli import main
 from hfpl.params.load import load_params
 from hfpl.params.presets import preset_text
+from hfpl.params.runs import ablation_runs
 from hfpl.versioning import facts
 from hfpl.versioning.clean import Leftover, committed_results, find_leftovers, remove
 
@@ -49,7 +50,12 @@ def test_what_is_planned_or_no_result_is_no_leftover(work):
 
 def test_other_variants_of_the_parameters_are_kept(work):
     put("results/shapes/seam/cam/model.safetensors", "results/shapes/seam/cam/train-0.zip")
+    run = ablation_runs(load_params(Path("params.yaml")))[-1]
+    assert "@" in run
+    put(f"results/shapes/{run}/cam/train-0.zip", "results/shapes/ablation/table.csv")
     assert found() == {}
+    put("results/shapes/seam@seed=77/cam/train-0.zip")
+    assert found() == {"results/shapes/seam@seed=77": "no variant of params.yaml"}
 
 
 def test_what_no_parameter_names(work):

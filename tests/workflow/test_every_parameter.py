@@ -21,9 +21,11 @@ FIXED = {
     "datasets.shapes.format",
     "network.backbone",
     *(f"{stage}.optimiser.name" for stage in ("cam", "affinity", "segment")),
-    *(f"variants.{name}.method" for name in MICRO["variants"]),
+    "ablation.sweeps.cam-isl-fsl",
 }
-"""Values that cannot change alone: others would have to change with them, or there is one alone."""
+"""Values that cannot change alone: others would have to change with them."""
+ROWS = {MICRO["variant"], "seam", "puzzle-fsl"}
+"""Rows of variants that are changed; the others are like the last two."""
 
 
 def leaves(node: dict, path: tuple[str, ...] = ()):
@@ -80,6 +82,8 @@ def expected(key: str) -> frozenset[str]:
 def test_a_plan_for_every_parameter(micro_run, snakemake, read_plan):
     changes = {}
     for path, value in leaves(MICRO):
+        if path[0] == "variants" and path[1] not in ROWS:
+            continue
         found = changed(path, value)
         if found is None:
             assert ".".join(path) in FIXED

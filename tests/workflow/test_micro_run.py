@@ -84,7 +84,7 @@ def members(folder: Path, pattern: str) -> dict[str, bytes]:
 def test_a_plan_says_in_one_screen_what_would_run_and_why(
     micro_run, snakemake, write_params, read_plan
 ):
-    write_params(micro_run, "micro", "evaluate.background_score=0.3", "walk.beta=4")
+    write_params(micro_run, "micro", "evaluate.background_score.seam=0.3", "walk.beta=4")
     try:
         plan = snakemake(micro_run, "-n").stdout
     finally:
@@ -93,7 +93,7 @@ def test_a_plan_says_in_one_screen_what_would_run_and_why(
         "walk": (4, "walk.beta: 8.0 → 4.0"),
         "segment_train": (1, "walk"),
         "segment_test": (4, "segment_train"),
-        "evaluate_cams": (1, "evaluate.background_score: 0.25 → 0.3"),
+        "evaluate_cams": (1, "evaluate.background_score.seam: 0.25 → 0.3"),
         "evaluate_masks": (3, "segment_test; walk"),
         "evaluate": (1, "evaluate_cams; evaluate_masks"),
         "report": (1, "evaluate; evaluate_cams; segment_test; segment_train; 1 more"),
@@ -104,7 +104,7 @@ def test_a_plan_says_in_one_screen_what_would_run_and_why(
 @pytest.mark.parametrize(
     ("setting", "rules"),
     [
-        ("evaluate.background_score=0.3", {"evaluate_cams", "evaluate", "report"}),
+        ("evaluate.background_score.seam=0.3", {"evaluate_cams", "evaluate", "report"}),
         (
             "segment.test.crf.iterations=2",
             {"segment_test", "evaluate_masks", "evaluate", "report"},

@@ -5,6 +5,7 @@ import os
 import shlex
 import shutil
 import sys
+from functools import cache
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -15,14 +16,17 @@ from hfpl.data.index import folder_fingerprint
 from hfpl.networks.weights.published import missing_file
 from hfpl.params import ParamsError, load_params
 from hfpl.params.downloads import sources_of
+from hfpl.params.load import resolve
 from hfpl.params.network import AS_NETWORK
+from hfpl.params.runs import run_pattern
 from hfpl.params.suggest import suggest
-from hfpl.provenance import job_key, key_digest
+from hfpl.provenance import code_digest, job_key, key_digest
 
 SETTINGS = {
     "params": "params.yaml",  # parameter file
     "results": "results",  # folder of all results
     "downloads": "downloads",  # folder of downloaded archives; local copies may lie there
+    "rows": "docs/ablation",  # folder of what finished runs of an ablation scored
     "threads": 2,  # of a training; byte identity on CPU holds at equal threads
     "workers": 1,  # processes that load images for a training
     "gpu": int(shutil.which("nvidia-smi") is not None),  # GPUs that a network's job asks for
@@ -45,6 +49,7 @@ THREADS = int(SETTINGS["threads"])
 GPU = int(SETTINGS["gpu"])
 
 # Results lie below <results>/<data set>/<variant>/<stage>; what all variants share has no variant.
+# The name of a variant may hold changed values (hfpl/params/runs.py).
 COMMON = f"{SETTINGS['results']}/{PARAMS.dataset}"
 RUN = f"{COMMON}/{PARAMS.variant}"
 VARIANT = f"{COMMON}/{{variant}}"
@@ -88,16 +93,22 @@ PRETRAINED = f"{COMMON}/pretrain/backbone.safetensors"
 
 
 wildcard_constraints:
-    variant="|".join(PARAMS.variants),
+    variant=run_pattern(PARAMS),
     split="|".join(SPLITS),
     shard=r"\d+",
+
+
+@cache
+def run_params(variant):
+    """Parameters of a run by its name: an entry of variants, or one with changed values."""
+    return resolve(PARAMS, variant) if variant else PARAMS
 
 
 def key(job):
     """What a job depends on besides its inputs, as ONE dict: Snakemake compares values alone."""
 
     def of(wildcards):
-        found = job_key(PARAMS, job, wildcards.get("variant"))
+        found = job_key(run_params(wildcards.get("variant")), job)
         return {**found, "digest": key_digest(found)}
 
     return of

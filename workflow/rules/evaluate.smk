@@ -42,7 +42,8 @@ rule evaluate_cams:
     params:
         key=key("evaluate_cam"),
     shell:
-        'hfpl evaluate cams --params "$HFPL_PARAMS" --expect {params.key[digest]} --log {log:q}'
+        'hfpl evaluate cams --params "$HFPL_PARAMS" --variant {wildcards.variant}'
+        " --expect {params.key[digest]} --log {log:q}"
         + TRUTH_OPTIONS
         + " --results {input.results:q} --out {output:q}"
 

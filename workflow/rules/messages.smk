@@ -27,7 +27,9 @@ def is_told(record):
         if getattr(record, "event", None) == LogEvent.RUN_INFO:
             if not getattr(workflow, "plan_told", False):
                 workflow.plan_told = True  # Snakemake itself tells it twice.
-                logger.info(plan_table(workflow.dag))
+                logger.info(
+                    "\n".join([plan_table(workflow.dag), ablation_note(workflow.dag)]).strip("\n")
+                )
             return False
         if record.getMessage().startswith(REPEATED):
             return False
@@ -46,7 +48,7 @@ def plan_table(dag):
         found = reasons.setdefault(job.rule.name, {})
         for reason in job_reasons(dag, job):
             found[reason] = None
-    order = [rule.name for rule in workflow.rules if rule.name in counts and rule.name != "all"]
+    order = [rule.name for rule in workflow.rules if rule.name in counts and rule.output]
     rows = [("rule", "jobs", "because of")]
     rows += [(name, str(counts[name]), "; ".join(shortened(list(reasons[name])))) for name in order]
     widths = [max(len(row[i]) for row in rows) for i in (0, 1)]

@@ -1,4 +1,4 @@
-"""ResNet-50 [He, Zhang, Ren, Sun, CVPR 2016], dilated to stride 8.
+"""ResNet-50 [He, Zhang, Ren, Sun, CVPR 2016] at stride 8 or 16.
 
 Layers carry torchvision's names, so that its ImageNet weights load. As there, a block that
 shrinks does so in its 3x3 convolution.
@@ -10,31 +10,55 @@ from torch.nn import functional
 from hfpl.networks.interface import Features
 
 
-def build() -> "ResNet50":
-    """Build ResNet-50; it has no options."""
-    return ResNet50()
+def build(*, stride: int, frozen_layers: int) -> "ResNet50":
+    """Build ResNet-50.
+
+    Args:
+        stride: 8, with the last two layers dilated, or 16, with the last layer not strided and not
+            dilated, as IRN has it.
+        frozen_layers: how many of the four layers, the stem before them, the training of CAMs
+            leaves alone: 1, or 2 where the gradient stops after the second, as in IRN.
+    """
+    if stride not in _LAST_LAYERS:
+        raise ValueError(f"network.options.stride: ResNet-50 has 8 or 16, found {stride}")
+    if frozen_layers not in range(5):
+        raise ValueError(f"network.options.frozen_layers: expected 0 to 4, found {frozen_layers}")
+    return ResNet50(stride, frozen_layers)
+
+
+_LAST_LAYERS = {
+    8: {"layer3": (1, (1, 2)), "layer4": (1, (2, 4))},
+    16: {"layer3": (2, (1, 1)), "layer4": (1, (1, 1))},
+}
+"""Stride of the whole → stride of each of the last layers, dilations of its first block and of the
+others. The first block of a dilated layer still has the dilation of the layer before: it sees that
+layer's grid."""
 
 
 class ResNet50(nn.Module):
-    """Stem, and four layers of 3, 4, 6 and 3 bottlenecks; the last two dilated, not strided.
+    """Stem, and four layers of 3, 4, 6 and 3 bottlenecks.
 
-    The first block of a dilated layer still has the dilation of the layer before: it sees that
-    layer's grid. Batch statistics and affine parameters stay as loaded; the first parts are frozen.
+    Batch statistics and affine parameters stay as loaded; the first parts are frozen.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, stride: int, frozen_layers: int) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(3, 64, 7, stride=2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(64)
         self.layer1 = _layer(64, 64, 3, stride=1, dilations=(1, 1))
         self.layer2 = _layer(256, 128, 4, stride=2, dilations=(1, 1))
-        self.layer3 = _layer(512, 256, 6, stride=1, dilations=(1, 2))
-        self.layer4 = _layer(1024, 512, 3, stride=1, dilations=(2, 4))
+        last = _LAST_LAYERS[stride]
+        self.layer3 = _layer(512, 256, 6, *last["layer3"])
+        self.layer4 = _layer(1024, 512, 3, *last["layer4"])
         self.channels = (512, 1024, 2048)
-        self.stride = 8
+        self.stride = stride
         self.trains_batchnorm = False
-        first = ("conv1", "layer1")
-        self.frozen = {"cam": first, "affinity": first, "segment": ("conv1",)}
+        layers = tuple(f"layer{number + 1}" for number in range(frozen_layers))
+        self.frozen = {
+            "cam": ("conv1", *layers),
+            "affinity": ("conv1", "layer1"),
+            "segment": ("conv1",),
+        }
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
@@ -45,7 +69,9 @@ class ResNet50(nn.Module):
         x = functional.max_pool2d(x, 3, stride=2, padding=1)
         conv4 = self.layer2(self.layer1(x))
         conv5 = self.layer3(conv4)
-        return Features(conv4, conv5, self.layer4(conv5))
+        # At stride 16, of the finer grid the cells that layer3's stride stands on.
+        step = self.stride // 8
+        return Features(conv4[:, :, ::step, ::step], conv5, self.layer4(conv5))
 
 
 def _layer(

@@ -1,0 +1,1 @@
+"""Ablation: variants over several seeds, compared with their methods' own baselines."""

@@ -1,0 +1,117 @@
+"""The comparison as a figure: the methods with their added losses, and the sweeps below them."""
+
+import math
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from hfpl.ablation.compare import METRICS
+from hfpl.ablation.tables import Row, added_losses, place_name, places_of, rows_at
+from hfpl.report.plots import blank_figure
+from hfpl.report.style import ACCENT, DEEP, INK, MIDDLE, MUTED
+
+NAMES = {"miou": "mIoU, %", "contour_f": "contour F, %"}
+COLOURS = {"miou": MIDDLE, "contour_f": ACCENT}
+_SWEEPS_PER_LINE = 4
+_DASHED = {"linewidth": 1, "linestyle": (0, (4, 3)), "zorder": 1}
+Point = tuple[str, Row]
+"""A value as it is written, and the row of the runs that have it."""
+
+
+def comparison_figure(rows: Sequence[Row], split: str, title: str) -> Figure:
+    """Means and deviations of a split, of the device that has most settings.
+
+    Args:
+        rows: of :func:`hfpl.ablation.compare.compare`.
+        split: ``val``, say.
+        title: of the whole.
+    """
+    here = [row for row in rows if row["split"] == split]
+    if not here:
+        return blank_figure(title, "No scores.")
+    devices = [row["device"] for row in here]
+    device = max(dict.fromkeys(devices), key=devices.count)
+    here = [row for row in here if row["device"] == device]
+    places = [rows_at(here, place) for place in places_of(here, split)]
+    curves = sweeps(places[0])
+    lines = math.ceil(len(curves) / _SWEEPS_PER_LINE)
+    settings = sum(1 for row in places[0] if not row["changes"])
+    heights = [1.0 + 0.24 * settings] * len(places) + [2.6] * lines
+    figure = Figure(figsize=(9.6, 0.5 + sum(heights)), layout="constrained")
+    figure.suptitle(title, x=0.012, ha="left", fontsize=13, fontweight="bold")
+    parts = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
+    for part, place in zip(parts, places, strict=False):
+        _draw_place(part, [row for row in place if not row["changes"]])
+    for line in range(lines):
+        some = dict(list(curves.items())[line * _SWEEPS_PER_LINE : (line + 1) * _SWEEPS_PER_LINE])
+        panels = parts[len(places) + line].subplots(1, _SWEEPS_PER_LINE, sharey=True, squeeze=False)
+        _draw_sweeps(list(panels[0]), some)
+    return figure
+
+
+def sweeps(rows: Sequence[Row]) -> dict[tuple[str, str], list[Point]]:
+    """Variant and key → points in ascending order, the variant's own value among them."""
+    found: dict[tuple[str, str], list[Point]] = {}
+    for row in rows:
+        if len(row["changes"]) == 1:
+            ((key, value),) = row["changes"].items()
+            found.setdefault((row["variant"], key), []).append((value, row))
+    for (variant, key), points in found.items():
+        own = (row for row in rows if row["variant"] == variant and not row["changes"])
+        points += [(str(row["values"][key]), row) for row in own if key in row["values"]]
+        points.sort(key=lambda point: _order(point[0]))
+    return found
+
+
+def _order(value: str) -> tuple[bool, float, str]:
+    try:
+        return False, float(value), value
+    except ValueError:
+        return True, 0.0, value
+
+
+def _draw_place(part: Figure, rows: Sequence[Row]) -> None:
+    """A line per setting with its mean and deviation; the plain method's mean through its lines."""
+    part.suptitle(place_name(rows[0]), x=0.012, ha="left", fontsize=10, color=MUTED)
+    rows = sorted(rows, key=lambda row: [r["method"] for r in rows].index(row["method"]))
+    for axes, metric in zip(part.subplots(1, 2, sharey=True), METRICS, strict=True):
+        for method in dict.fromkeys(row["method"] for row in rows):
+            own = [k for k, row in enumerate(rows) if row["method"] == method]
+            for k in own:
+                plain = added_losses(rows[k]) == "none"
+                _dot(axes, rows[k][metric], k, MUTED if plain else COLOURS[metric])
+                if plain:
+                    through = [rows[k][metric]["mean"]] * 2
+                    axes.plot(through, [own[0] - 0.4, own[-1] + 0.4], color=MUTED, **_DASHED)
+        axes.set(xlabel=NAMES[metric])
+        axes.grid(axis="y", visible=False)
+        axes.tick_params(axis="y", length=0)
+        axes.set_yticks(range(len(rows)), [_line_name(row) for row in rows], color=INK)
+        axes.set_ylim(len(rows) - 0.4, -0.6)
+
+
+def _line_name(row: Row) -> str:
+    added = added_losses(row)
+    return row["method"] if added == "none" else f"{row['method']} + {added}"
+
+
+def _dot(axes: Axes, found: dict, y: float, colour: str) -> None:
+    deviation = found["std"] or 0
+    axes.errorbar(found["mean"], y, xerr=deviation, color=colour, marker="o", capsize=3)
+
+
+def _draw_sweeps(panels: list[Axes], curves: dict[tuple[str, str], list[Point]]) -> None:
+    for axes, ((variant, key), points) in zip(panels, curves.items(), strict=False):
+        places = range(len(points))
+        for metric in METRICS:
+            means = [row[metric]["mean"] for _, row in points]
+            deviations = [row[metric]["std"] or 0 for _, row in points]
+            axes.errorbar(places, means, deviations, color=COLOURS[metric], marker="o", capsize=3,
+                          label=NAMES[metric])  # fmt: skip
+        axes.set_xticks(places, [value for value, _ in points])
+        axes.set_title(f"{variant}\n{key.removeprefix('cam.')}", fontsize=9, color=DEEP)
+        axes.margins(x=0.15)
+    for axes in panels[len(curves) :]:
+        axes.set_visible(False)
+    panels[0].legend(fontsize=8)

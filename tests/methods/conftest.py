@@ -1,0 +1,66 @@
+"""A backbone so small that its methods can be followed by hand."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import nn
+
+from hfpl.methods import build_method
+from hfpl.methods.interface import MethodNetwork
+from hfpl.networks.interface import Features
+
+
+class Convs(nn.Module):
+    """A convolution for each of the features, at stride 4."""
+
+    channels, stride, trains_batchnorm = (4, 5, 6), 4, True
+
+    def __init__(self, kernel: int, padding: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(3, 4, kernel, stride=4, padding=padding)
+        self.second, self.third = nn.Conv2d(4, 5, 1), nn.Conv2d(5, 6, 1)
+
+    def forward(self, images: torch.Tensor) -> Features:
+        one = torch.relu(self.first(images))
+        two = torch.relu(self.second(one))
+        return Features(one, two, torch.relu(self.third(two)))
+
+
+@pytest.fixture(scope="session")
+def build() -> Callable[..., MethodNetwork]:
+    """Build a method on the small backbone, with random weights of a seed.
+
+    With ``blind`` a cell sees its own 4 x 4 pixels and no others.
+    """
+
+    def build(
+        name: str, classes: int = 3, seed: int = 0, *, blind: bool = False, **options
+    ) -> MethodNetwork:
+        torch.manual_seed(seed)
+        backbone = Convs(4, 0) if blind else Convs(3, 1)
+        return build_method(name, backbone, classes, options)
+
+    return build
+
+
+def random_batch(images: int, classes: int, height: int, width: int, seed: int = 0):
+    generator = torch.Generator().manual_seed(seed)
+    batch = torch.randn(images, 3, height, width, generator=generator)
+    labels = (torch.rand(images, classes, generator=generator) < 0.5).float()
+    labels[0] = 0  # There are images without any class.
+    if images > 1:
+        labels[-1, 0] = 1
+    return batch, labels
+
+
+@pytest.fixture(scope="session")
+def batch() -> Callable[..., tuple[torch.Tensor, torch.Tensor]]:
+    """Random images and labels; the first image has no class."""
+    return random_batch
+
+
+@pytest.fixture(params=[(2, 16, 24), (1, 21, 17), (3, 30, 13)])
+def sizes(request) -> tuple[int, int, int]:
+    """Images, height and width of batches."""
+    return request.param

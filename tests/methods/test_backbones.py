@@ -1,0 +1,54 @@
+"""Every method trains on every backbone."""
+
+import pytest
+import torch
+from ruamel.yaml import YAML
+
+from hfpl.methods import build_method
+from hfpl.methods.addon import Fsl, Isl, attach, total_loss
+from hfpl.networks.backbones import build_backbone
+from hfpl.params.plugins import plugin_names
+from hfpl.params.presets import preset_text
+
+METHODS = plugin_names("hfpl.methods")
+OPTIONS = YAML(typ="safe", pure=True).load(preset_text("micro"))["cam"]["methods"]
+SMALL = {"stride": 4, "widths": [4, 4, 4, 4, 4], "blocks": [1, 1, 1, 1], "train_batchnorm": True}
+BACKBONES = [
+    ("small", SMALL),
+    ("resnet38", {}),
+    ("resnet50", {"stride": 8, "frozen_layers": 1}),
+    ("resnet50", {"stride": 16, "frozen_layers": 2}),
+]
+
+
+@pytest.fixture(scope="module", params=BACKBONES, ids=["small", "38", "50-8", "50-16"])
+def backbone(request):
+    torch.manual_seed(0)
+    name, options = request.param
+    return build_backbone(name, options)
+
+
+def test_the_four_methods_are_there():
+    assert set(METHODS) >= {"cam", "seam", "puzzle", "ppc"}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_trains_on_every_backbone(backbone, method):
+    torch.manual_seed(0)
+    network = build_method(method, backbone, 3, OPTIONS.get(method, {}))
+    images = torch.randn(2, 3, 48, 32)
+    labels = torch.tensor([[1.0, 0.0, 1.0], [0.0, 0.0, 0.0]])
+    loss = network.losses(images, labels, 0.5)
+    terms = attach(loss, labels, Isl("binomial", 0.2, 3), Fsl(1.0, 2.5, 2.0))
+    total = total_loss(terms)
+    assert torch.isfinite(total)
+    network.zero_grad(set_to_none=True)
+    total.backward()
+    heads = {id(p) for layer in network.new_layers() for p in layer.parameters()}
+    own = [p for p in network.parameters() if id(p) in heads]
+    assert own
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in own)
+    assert any(p.grad is not None for p in backbone.parameters())
+    cells = tuple(-(-side // backbone.stride) for side in (48, 32))
+    assert loss.views[0].foreground.shape == (2, 3, *cells)
+    assert network.cams(images).shape[:2] == (2, 3)
