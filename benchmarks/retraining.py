@@ -88,7 +88,7 @@ class Run:
         self._set_seed(seed)
         backbone = self.results / self.loaded.dataset / "pretrain" / "backbone.safetensors"
         training = ["--images", self.root, "--manifests", *self._all(self._manifest, "train"),
-                    "--weights", backbone, "--threads", 2, "--workers", 1]  # fmt: skip
+                    "--weights", backbone, "--threads", 2]  # fmt: skip
         model, history = self.folder / f"affinity-{seed}.safetensors", self.folder / "history.csv"
         self._do("affinity", *training, "--low", *self._all(self._shard, "low", "train"),
                  "--high", *self._all(self._shard, "high", "train"),

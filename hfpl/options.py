@@ -48,11 +48,18 @@ def add_runtime(parser: argparse.ArgumentParser, *, workers: bool = True) -> Non
     if workers:
         parser.add_argument(
             "--workers",
-            type=int,
-            default=0,
+            type=_count_or_auto,
             metavar="N",
-            help="processes that load images (default: 0, load in the main process)",
+            help="processes that load images; auto (default): one for each core that the threads "
+            "leave free, 0: the main process loads",
         )
+
+
+def _count_or_auto(text: str) -> int | None:
+    try:
+        return None if text == "auto" else int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected auto or a number, found '{text}'") from None
 
 
 def add_file(parser: argparse.ArgumentParser, name: str, text: str, **more: object) -> None:

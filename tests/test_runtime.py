@@ -1,5 +1,9 @@
 """Device, threads and seeds."""
 
+import resource
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -104,6 +108,42 @@ def test_numbers_of_threads_below_one_are_refused(threads):
 def test_a_negative_number_of_workers_is_refused():
     with pytest.raises(ValueError, match="--workers"):
         set_up("cpu", 1, -1)
+
+
+@pytest.mark.parametrize(
+    ("cores", "threads", "workers"), [(1, 1, 0), (2, 2, 0), (1, 2, 0), (2, 1, 1), (16, 2, 8)]
+)
+def test_images_are_loaded_by_cores_that_are_free(monkeypatch, cores, threads, workers):
+    monkeypatch.setattr("hfpl.runtime._cores", lambda: cores)
+    assert set_up("cpu", threads).workers == workers
+
+
+def test_a_gpu_is_never_without_a_worker(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr("hfpl.runtime._cores", lambda: 1)
+    assert set_up("cuda", 1).workers == 1
+    monkeypatch.setattr("hfpl.runtime._cores", lambda: 6)
+    assert set_up("cuda", 6).workers == 5
+
+
+FAULTS = """
+import resource
+import torch
+from hfpl.runtime import set_up
+set_up("cpu", 1, 0)
+for _ in range(5):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    torch.zeros(2_000_000).add(1).sum()
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+def test_freed_memory_is_used_again():
+    # In a process of its own, whose memory nothing else has scattered.
+    done = subprocess.run([sys.executable, "-c", FAULTS], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    pages = 2 * 8_000_000 // resource.getpagesize()
+    assert min(map(int, done.stdout.split())) < pages / 10
 
 
 def test_networks_run_in_float32_on_a_cpu():

@@ -14,8 +14,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-# Channels taken at once on a CPU: the differences of one block then stay in its cache.
-CPU_CHANNELS = 64
+# Values taken at once on a CPU, 1 MiB: the differences of one block then stay in its cache, and
+# the number of operators small.
+CPU_BLOCK = 1 << 18
 
 
 def pair_offsets(radius: int) -> list[tuple[int, int]]:
@@ -147,9 +148,12 @@ def _blocks(features: Tensor) -> Iterator[tuple[slice, Tensor]]:
     if features.device.type != "cpu":
         yield slice(None), features
         return
-    for image in range(len(features)):
-        part = slice(image, image + 1)
-        for block in features[part].split(CPU_CHANNELS, dim=1):
+    count, channels, height, width = features.shape
+    channels = min(channels, max(1, CPU_BLOCK // (height * width)))
+    images = max(1, CPU_BLOCK // (channels * height * width))
+    for first in range(0, count, images):
+        part = slice(first, first + images)
+        for block in features[part].split(channels, dim=1):
             yield part, block
 
 

@@ -78,8 +78,7 @@ def image_cams(
     for scale in scales:
         pair = _mirror_pair(image, scale).to(runtime.device, memory_format=torch.channels_last)
         with runtime.autocast():
-            cams = network.cams(pair)
-        maps += list(cams.float()[:, list(tags)])
+            maps += network.cams(pair, tags).float().unbind()
     merged = merge_cams(maps, [False, True] * len(scales), (image.height, image.width))
     return network.scaled(merged).cpu().numpy()
 

@@ -6,7 +6,6 @@ from hfpl.losses.feature_similarity import (
     denormalise_image,
     feature_image,
     feature_similarity_loss,
-    max_norm,
 )
 from hfpl.losses.importance_sampling import (
     ImportanceSamplingLoss,
@@ -14,6 +13,7 @@ from hfpl.losses.importance_sampling import (
     expected_importance_sampling_loss,
     importance_sampling_loss,
 )
+from hfpl.losses.scaling import max_norm
 
 __all__ = [
     "FeatureSimilarityLoss",

@@ -18,31 +18,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from hfpl.losses.laplacian import laplacian_product
-
-EPSILON = 1e-5
-
-
-def max_norm(p: Tensor) -> Tensor:
-    """Scale every map to [0, 1] by its own minimum and maximum.
-
-    ReLU; subtract the map's minimum and 1e-5, ReLU; divide by (maximum - minimum + 1e-5). The
-    gradient also flows through the minimum and the maximum. Source: Wang et al., CVPR 2020; the
-    method notes, section 1.
-
-    Shape:
-        p: float (N, C, h, w), any values.
-        returns: same shape, values in [0, 1), float32 (float64 for float64 input).
-
-    Raises:
-        ValueError: p is not a floating-point tensor of four non-empty dimensions.
-    """
-    _check_maps("p", p)
-    p = p.to(torch.promote_types(p.dtype, torch.float32))
-    # ReLU of the extremes for extremes of the ReLU: what lies below zero ends up there anyway.
-    low, high = (F.relu(m)[..., None] for m in p.flatten(2).aminmax(dim=2, keepdim=True))
-    # In this order, as published: maxima of two classes at one position often differ by no more
-    # than 1e-7, and SEAM's arg-max over classes must then see the same bits.
-    return F.relu((p - low).sub_(EPSILON)) / (high - low + EPSILON)
+from hfpl.losses.scaling import max_norm
 
 
 def class_activations(scores: Tensor, labels: Tensor) -> Tensor:

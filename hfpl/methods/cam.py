@@ -4,6 +4,8 @@ The first step of IRN [Ahn, Cho, Kwak, CVPR 2019]; the method notes, section 7. 
 stops after the second stage of a ResNet-50 is an option of that backbone.
 """
 
+from collections.abc import Sequence
+
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -38,9 +40,9 @@ class CamNetwork(MethodNetwork):
         terms = {"cls": Term(soft_margin(scores, labels), 1.0)}
         return MethodLoss(terms, (View("cls", images, scores),))
 
-    def cams(self, images: Tensor) -> Tensor:
+    def cams(self, images: Tensor, classes: Sequence[int]) -> Tensor:
         """As :meth:`hfpl.methods.interface.MethodNetwork.cams`: the positive scores."""
-        return functional.relu(self(images))
+        return functional.relu(self(images)[:, list(classes)])
 
     def scaled(self, cams: Tensor) -> Tensor:
         """As :meth:`hfpl.methods.interface.MethodNetwork.scaled`: divided by the maximum."""

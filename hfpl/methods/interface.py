@@ -1,5 +1,6 @@
 """What a CAM method offers: its losses, its logits for the add-on, and its CAMs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -54,8 +55,8 @@ class MethodNetwork(StandsOnBackbone):
         """
         raise NotImplementedError
 
-    def cams(self, images: Tensor) -> Tensor:
-        """CAMs of the foreground classes, float32 (N, K, h', w') at any resolution."""
+    def cams(self, images: Tensor, classes: Sequence[int]) -> Tensor:
+        """CAMs of some foreground classes, float32 (N, len(classes), h', w') at any resolution."""
         raise NotImplementedError
 
     def scaled(self, cams: Tensor) -> Tensor:

@@ -16,7 +16,14 @@ from hfpl.methods.contrast import (
     pseudo_labels,
 )
 from hfpl.methods.interface import MethodLoss, Term
-from hfpl.methods.seam import PcmNetwork, SeamMaps, check_pcm, compare_views, enlarged
+from hfpl.methods.seam import (
+    PcmNetwork,
+    SeamMaps,
+    check_pcm,
+    compare_views,
+    compared_channels,
+)
+from hfpl.methods.seam_losses import select_channels
 from hfpl.networks.interface import full_precision, resize_like
 
 
@@ -78,13 +85,9 @@ class PpcNetwork(PcmNetwork):
         """As :meth:`hfpl.methods.interface.MethodNetwork.losses`."""
         small = resize_like(images, (self.view_size, self.view_size))
         one, two = self.maps(images), self.maps(small)
-        loss = compare_views(
-            images,
-            enlarged(one, images.shape[2:]),
-            small,
-            enlarged(two, small.shape[2:]),
-            labels,
-        )
+        channels = compared_channels(labels)
+        present = (v._replace(refined=select_channels(v.refined, channels)) for v in (one, two))
+        loss = compare_views(images, next(present), small, next(present), labels)
         # The terms compare both views on the second one's grid.
         one, two = (self._compared(view, two.logits.shape[2:], labels) for view in (one, two))
         with torch.autocast(images.device.type, enabled=False):

@@ -5,18 +5,24 @@ CAMs; regularisation makes both views agree.
 """
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from hfpl.methods.correlation import correlate
 from hfpl.methods.interface import MethodLoss, MethodNetwork, Term, View
-from hfpl.methods.seam_losses import classification, equivariance, minimum_response
+from hfpl.methods.seam_losses import (
+    classification,
+    enlarged_mean,
+    equivariance,
+    minimum_response,
+    present_classes,
+    select_channels,
+)
 from hfpl.networks.interface import full_precision, resize_like
-
-_RECEIVERS = 1024
-"""Positions that PCM computes at once."""
 
 
 def build(
@@ -53,7 +59,7 @@ def check_pcm(method: str, pcm_channels: list[int], dropout: float) -> None:
 
 
 class SeamOutput(NamedTuple):
-    """One view's maps; channel 0 is background.
+    """One view's maps of all classes; channel 0 is background.
 
     Shapes:
         cam, cam_rv: (N, C, H, W), before and after PCM, at the input's size.
@@ -66,10 +72,11 @@ class SeamOutput(NamedTuple):
 
 
 class SeamMaps(NamedTuple):
-    """One view's maps at the backbone's stride; channel 0 is background.
+    """One view's maps at the backbone's stride.
 
     Shapes:
-        logits, refined: (N, C, h, w), before and after PCM.
+        logits: (N, C, h, w), before PCM, of background and all classes.
+        refined: (N, P, h, w), after PCM, of all these channels or of those that were asked for.
         features: (N, D, h, w), what the classifier saw.
     """
 
@@ -99,27 +106,36 @@ class PcmNetwork(MethodNetwork):
 
     def forward(self, images: Tensor) -> SeamOutput:
         """Maps of normalised images (N, 3, H, W), at their size."""
-        return enlarged(self.maps(images), images.shape[2:])
+        maps = self.maps(images)
+        whole = images.shape[2:]
+        return SeamOutput(_resize(maps.logits, whole), _resize(maps.refined, whole), maps.logits)
 
-    def maps(self, images: Tensor) -> SeamMaps:
-        """Maps of normalised images (N, 3, H, W)."""
+    def maps(self, images: Tensor, channels: Tensor | None = None) -> SeamMaps:
+        """Maps of normalised images (N, 3, H, W).
+
+        Args:
+            channels: int64 (N, P), each image's channels that PCM refines; None: all.
+        """
         features = self.backbone(images)
         dropped = self.dropout(features.conv6)
         # Elementwise work on a few channels runs faster with each channel in one piece.
         logits = full_precision(self.fc8(dropped)).contiguous()
-        size = logits.shape[2:]
         f4 = functional.relu(self.f8_3(features.conv4.detach()))
         f5 = functional.relu(self.f8_4(features.conv5.detach()))
-        small = resize_like(images, size).to(f4.dtype)
+        small = resize_like(images, logits.shape[2:]).to(f4.dtype)
         embedded = full_precision(self.f9(torch.cat([small, f4, f5], 1)))
+        cam = normalised_cam(logits.detach())
+        if channels is not None:
+            cam = select_channels(cam, channels)
         # Autocast would take the affinities, and with them the CAMs, in half precision.
         with torch.autocast(images.device.type, enabled=False):
-            refined = correlate(normalised_cam(logits.detach()), embedded)
-        return SeamMaps(logits, refined, dropped)
+            return SeamMaps(logits, correlate(cam, embedded), dropped)
 
-    def cams(self, images: Tensor) -> Tensor:
+    def cams(self, images: Tensor, classes: Sequence[int]) -> Tensor:
         """As :meth:`hfpl.methods.interface.MethodNetwork.cams`: PCM's output."""
-        return self(images).cam_rv[:, 1:]
+        channels = torch.tensor(classes, device=images.device) + 1
+        refined = self.maps(images, channels.expand(len(images), -1)).refined
+        return _resize(refined, images.shape[2:])
 
 
 class SeamNetwork(PcmNetwork):
@@ -145,28 +161,48 @@ class SeamNetwork(PcmNetwork):
                 f"{reduced[0]} x {reduced[1]} pixels; take a larger scale or crop"
             )
         small = resize_like(images, reduced)
-        return compare_views(images, self(images), small, self(small), labels)
+        channels = compared_channels(labels)
+        one, two = self.maps(images, channels), self.maps(small, channels)
+        return compare_views(images, one, small, two, labels)
+
+
+def compared_channels(labels: Tensor) -> Tensor:
+    """Channels of background and of the classes that are compared, int64 (N, P)."""
+    classes, _ = present_classes(labels)
+    return functional.pad(classes + 1, (1, 0))
 
 
 def compare_views(
-    images: Tensor, one: SeamOutput, small: Tensor, two: SeamOutput, labels: Tensor
+    images: Tensor, one: SeamMaps, small: Tensor, two: SeamMaps, labels: Tensor
 ) -> MethodLoss:
-    """SEAM's loss of two views of a batch, each given by its images and maps."""
-    er, ecr = equivariance(one.cam, one.cam_rv, two.cam, two.cam_rv, labels)
+    """SEAM's loss of two views of a batch.
+
+    Args:
+        images, small: the views, (N, 3, H, W) and (N, 3, H', W').
+        one, two: their maps, those after PCM of the channels that :func:`compared_channels`
+            names. They are enlarged to their images' size.
+        labels: float32 (N, K) in {0, 1}.
+    """
+    channels = one.logits.shape[1]
+    classes, present = present_classes(labels)
+    # Classes that are absent from an image are zero in all terms but the classification's: only
+    # the others are enlarged.
+    whole, reduced = images.shape[2:], small.shape[2:]
+    cam_1, cam_2 = (
+        _resize(select_channels(view.logits, classes + 1), size)
+        for view, size in ((one, whole), (two, reduced))
+    )
+    cam_rv_1, cam_rv_2 = _resize(one.refined, whole), _resize(two.refined, reduced)
+    er, ecr = equivariance(cam_1, cam_rv_1, cam_2, cam_rv_2, present, channels)
     terms = {
-        "cls_1": Term(classification(one.cam, labels), 0.5),
-        "cls_2": Term(classification(two.cam, labels), 0.5),
-        "rvmin_1": Term(minimum_response(one.cam_rv, labels), 0.5),
-        "rvmin_2": Term(minimum_response(two.cam_rv, labels), 0.5),
+        "cls_1": Term(classification(enlarged_mean(one.logits[:, 1:], whole), labels), 0.5),
+        "cls_2": Term(classification(enlarged_mean(two.logits[:, 1:], reduced), labels), 0.5),
+        "rvmin_1": Term(minimum_response(cam_rv_1, present), 0.5),
+        "rvmin_2": Term(minimum_response(cam_rv_2, present), 0.5),
         "er": Term(er, 1.0),
         "ecr": Term(ecr, 1.0),
     }
     return MethodLoss(terms, (_view("cls_1", images, one), _view("cls_2", small, two)))
-
-
-def enlarged(maps: SeamMaps, size: torch.Size) -> SeamOutput:
-    """A view's maps at its images' size (H, W)."""
-    return SeamOutput(_upsample(maps.logits, size), _upsample(maps.refined, size), maps.logits)
 
 
 def scaled_size(size: tuple[int, int] | torch.Size, scale: float) -> tuple[int, int]:
@@ -189,30 +225,11 @@ def normalised_cam(logits: Tensor) -> Tensor:
     return torch.cat([1 - best, kept], 1)
 
 
-def correlate(cam: Tensor, features: Tensor) -> Tensor:
-    """Spread CAMs (N, C, h, w) over positions of similar features (N, D, h, w).
-
-    Affinity is the cosine of the features without its negative part; what a position receives
-    is normalised to sum to one.
-    """
-    n, c, h, w = cam.shape
-    flat = features.reshape(n, -1, h * w)
-    flat = flat / (flat.norm(dim=1, keepdim=True) + 1e-5)
-    # A row of ones gives the columns' sums in the same product; dividing what was spread by them
-    # equals dividing the whole matrix, which is by far the largest tensor here.
-    counted = functional.pad(cam.reshape(n, c, h * w), (0, 0, 0, 1), value=1.0)
-    transposed = flat.transpose(1, 2)
-    # A photograph at twice its size has ten thousand positions: receivers are taken in blocks, so
-    # that inference needs memory for a strip of the matrix and not for its square.
-    spread = torch.cat(
-        [counted @ functional.relu(transposed @ block) for block in flat.split(_RECEIVERS, 2)], 2
-    )
-    return (spread[:, :c] / (spread[:, c:] + 1e-5)).reshape(n, c, h, w)
+def _view(term: str, image: Tensor, maps: SeamMaps) -> View:
+    return View(term, image, maps.logits[:, 1:], maps.logits[:, :1])
 
 
-def _view(term: str, image: Tensor, output: SeamOutput) -> View:
-    return View(term, image, output.logits[:, 1:], output.logits[:, :1])
-
-
-def _upsample(maps: Tensor, size: torch.Size) -> Tensor:
+def _resize(maps: Tensor, size: torch.Size) -> Tensor:
+    if maps.shape[2:] == size:
+        return maps
     return functional.interpolate(maps, size, mode="bilinear", align_corners=True)

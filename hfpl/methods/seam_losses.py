@@ -1,7 +1,10 @@
 """SEAM's loss terms as functions of the two views' maps [SEAM].
 
-All maps are (N, C, h, w) with background in channel 0; labels are (N, K) without it.
+Maps are (N, P + 1, h, w) with background in channel 0; labels are (N, P) without it. They hold
+all K foreground classes, or those alone that :func:`present_classes` names.
 """
+
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -13,9 +16,49 @@ _HARD_SHARE = 0.2
 """Share of the most different values that the cross term looks at."""
 
 
-def classification(cam: Tensor, labels: Tensor) -> Tensor:
-    """Multi-label soft margin of the spatial mean, foreground only."""
-    return functional.binary_cross_entropy_with_logits(cam[:, 1:].mean((2, 3)), labels)
+def present_classes(labels: Tensor) -> tuple[Tensor, Tensor]:
+    """The classes that any term but the classification's can come from.
+
+    Args:
+        labels: float32 (N, K) in {0, 1}.
+
+    Returns:
+        classes int64 (N, P): each image's, filled up with absent ones to as many as any image
+        has, and at least one; their labels (N, P). On a GPU all classes: to count is to wait for
+        the device.
+    """
+    if labels.device.type != "cpu":
+        return torch.arange(labels.shape[1], device=labels.device).expand_as(labels), labels
+    most = max(1, int(labels.count_nonzero(1).max()))
+    classes = labels.argsort(dim=1, descending=True, stable=True)[:, :most]
+    return classes, labels.gather(1, classes)
+
+
+def select_channels(maps: Tensor, channels: Tensor) -> Tensor:
+    """Some channels of each image's maps: (N, C, h, w) and int64 (N, P) to (N, P, h, w)."""
+    first = torch.arange(len(maps), device=maps.device)[:, None] * maps.shape[1]
+    chosen = maps.flatten(0, 1).index_select(0, (first + channels).flatten())
+    return chosen.view(*channels.shape, *maps.shape[2:])
+
+
+def enlarged_mean(maps: Tensor, size: torch.Size) -> Tensor:
+    """Spatial mean of maps (N, K, h, w) resized to ``size`` (bilinear, aligned corners): (N, K)."""
+    rows, columns = (
+        _mean_weights(*sides).to(maps) for sides in zip(maps.shape[2:], size, strict=True)
+    )
+    return (maps @ columns) @ rows
+
+
+@lru_cache(maxsize=64)
+def _mean_weights(length: int, target: int) -> Tensor:
+    """What each of ``length`` values adds to the mean of the ``target`` values made of them."""
+    each = torch.eye(length, dtype=torch.float64)[None]
+    return functional.interpolate(each, target, mode="linear", align_corners=True)[0].mean(1)
+
+
+def classification(scores: Tensor, labels: Tensor) -> Tensor:
+    """Multi-label soft margin of the maps' spatial means (N, K), foreground only."""
+    return functional.binary_cross_entropy_with_logits(scores, labels)
 
 
 def minimum_response(cam_rv: Tensor, labels: Tensor) -> Tensor:
@@ -26,49 +69,27 @@ def minimum_response(cam_rv: Tensor, labels: Tensor) -> Tensor:
 
 
 def equivariance(
-    cam_1: Tensor, cam_rv_1: Tensor, cam_2: Tensor, cam_rv_2: Tensor, labels: Tensor
+    cam_1: Tensor, cam_rv_1: Tensor, cam_2: Tensor, cam_rv_2: Tensor, labels: Tensor, channels: int
 ) -> tuple[Tensor, Tensor]:
     """Agreement of the views, l_er, and of each view with the other's refined maps, l_ecr.
 
     Args:
-        cam_1, cam_rv_1: maps of view 1, (N, C, H, W).
-        cam_2, cam_rv_2: maps of view 2, (N, C, h, w); view 1's are resized to theirs.
-        labels: float32 (N, K) in {0, 1}.
+        cam_1, cam_2: foreground of the views, (N, P, h, w); their background follows from it.
+        cam_rv_1, cam_rv_2: their refined maps, with background. View 1's maps are resized to view
+            2's size.
+        labels: float32 (N, P) in {0, 1}.
+        channels: C. Those that are not among the maps are zero in all of them: they add nothing,
+            and count all the same.
     """
     size = cam_2.shape[2:]
-    images, channels = cam_2.shape[:2]
-    rows, labels = _present(labels)
-    present = functional.pad(labels, (1, 0), value=1.0)[:, :, None, None]
-    maps = (_select(m, rows) for m in (cam_1, cam_rv_1, cam_2, cam_rv_2))
-    c_1, r_1, c_2, r_2 = (_resize(max_norm(m), size) * present for m in maps)
-    # The channels left out are zero in every map: they add nothing, and count all the same.
-    er = (c_1[:, 1:] - c_2[:, 1:]).abs().sum() / (images * (channels - 1) * size.numel())
+    present = labels[:, :, None, None]
+    c_1, c_2 = (_resize(max_norm(cam), size) * present for cam in (cam_1, cam_2))
+    er = (c_1 - c_2).abs().sum() / (len(labels) * (channels - 1) * size.numel())
+    present = functional.pad(present, (0, 0, 0, 0, 1, 0), value=1.0)
+    r_1, r_2 = (_resize(max_norm(cam), size) for cam in (cam_rv_1, cam_rv_2))
     hardest = int(channels * size.numel() * _HARD_SHARE)
     ecr = _hardest((_one_hot(c_2) - r_1) * present, hardest)
     return er, ecr + _hardest((_one_hot(c_1) - r_2) * present, hardest)
-
-
-def _present(labels: Tensor) -> tuple[Tensor | None, Tensor]:
-    """Channels that any loss can come from: background, and as many as any image has classes.
-
-    Returns:
-        rows (N, P + 1), places of each image's channels among all images' channels in a row, or
-        None for all of them in their order; labels (N, P) of the P foreground channels.
-    """
-    if labels.device.type != "cpu":
-        return None, labels  # To count classes is to wait for the device.
-    images, classes = labels.shape
-    most = max(1, int(labels.count_nonzero(1).max()))
-    order = labels.argsort(dim=1, descending=True, stable=True)[:, :most]
-    first = torch.arange(images)[:, None] * (classes + 1)
-    return torch.cat([first, first + 1 + order], 1), labels.gather(1, order)
-
-
-def _select(maps: Tensor, rows: Tensor | None) -> Tensor:
-    if rows is None:
-        return maps
-    chosen = maps.flatten(0, 1).index_select(0, rows.flatten())
-    return chosen.view(*rows.shape, *maps.shape[2:])
 
 
 def _resize(maps: Tensor, size: torch.Size) -> Tensor:
@@ -78,9 +99,8 @@ def _resize(maps: Tensor, size: torch.Size) -> Tensor:
 
 
 @torch.no_grad()
-def _one_hot(cam: Tensor) -> Tensor:
-    """Background := 1 - largest foreground; of the foreground only the maximum is kept."""
-    foreground = cam[:, 1:]
+def _one_hot(foreground: Tensor) -> Tensor:
+    """Background = 1 - largest foreground; of the foreground only the maximum is kept."""
     best = foreground.amax(1, keepdim=True)
     return torch.cat([1 - best, torch.where(foreground == best, foreground, 0.0)], 1)
 

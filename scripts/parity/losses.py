@@ -4,13 +4,14 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
-from torch import nn
 
 from hfpl.affinity.labels import pair_labels
 from hfpl.affinity.loss import affinity_loss
 from hfpl.losses import feature_similarity_loss
 from hfpl.methods.addon import Fsl, attach, total_loss
-from hfpl.methods.seam import SeamNetwork, SeamOutput
+from hfpl.methods.interface import MethodLoss, View
+from hfpl.methods.seam import SeamMaps, compare_views, compared_channels
+from hfpl.methods.seam_losses import select_channels
 from scripts.parity.arrays import Arrays
 from scripts.parity.comparison import Comparison, close
 from scripts.parity.settings import published
@@ -49,33 +50,24 @@ def published_fsl() -> Fsl:
     return Fsl(fsl.weight, fsl.mu, fsl.sigma)
 
 
-class _NoBackbone(nn.Module):
-    """Stands where the features come from; this comparison begins behind them."""
-
-    channels, stride, trains_batchnorm = (1, 1, 1), 8, False
-
-
-class _GivenMaps(SeamNetwork):
-    """SEAM whose views' maps are given, in the order in which it asks for them."""
-
-    def __init__(self, outputs: list[SeamOutput]) -> None:
-        scale = published().cam.methods["seam"]["view_scale"]
-        super().__init__(_NoBackbone(), outputs[0].cam.shape[1] - 1, scale, (1, 1), 0.5)
-        self.outputs = iter(outputs)
-
-    def forward(self, images: torch.Tensor) -> SeamOutput:
-        return next(self.outputs)
-
-
 def seam_losses(arrays: Arrays) -> Iterator[Comparison]:
     """Every term of SEAM's loss but ISL, their total, and its gradient to every map."""
     names = ("cam1", "cam_rv1", "cam2", "cam_rv2", "logits1")
     maps = {name: torch.from_numpy(arrays[name]).requires_grad_() for name in names}
     labels = torch.from_numpy(arrays["labels"])
-    one = SeamOutput(maps["cam1"], maps["cam_rv1"], maps["logits1"])
-    # View 2's logits reach ISL's multinomial form alone.
-    two = SeamOutput(maps["cam2"], maps["cam_rv2"], torch.zeros_like(maps["logits1"]))
-    loss = _GivenMaps([one, two]).losses(torch.from_numpy(arrays["image"]), labels, 0.0)
+    image = torch.from_numpy(arrays["image"])
+    channels = compared_channels(labels)
+    # Maps that have their images' size already are not enlarged.
+    one, two = (
+        SeamMaps(maps[f"cam{v}"], select_channels(maps[f"cam_rv{v}"], channels), torch.empty(0))
+        for v in (1, 2)
+    )
+    # Of view 2's image the loss takes the size alone.
+    small = torch.empty(len(image), 3, *maps["cam2"].shape[2:])
+    loss = compare_views(image, one, small, two, labels)
+    # FSL compares the logits, which are no enlarged maps.
+    view = View("cls_1", image, maps["logits1"][:, 1:], maps["logits1"][:, :1])
+    loss = MethodLoss(loss.terms, (view, *loss.views[1:]))
     terms = attach(loss, labels, None, published_fsl())
     for term, key in TERMS.items():
         yield close(f"loss {term}", terms[term].value.item(), arrays[key])

@@ -132,11 +132,13 @@ def test_result_does_not_depend_on_the_blocks(monkeypatch, blocks_of):
     torch.testing.assert_close(gradient, wanted)
 
 
-def test_cpu_blocks_cover_every_channel_of_every_image_once(monkeypatch):
-    monkeypatch.setattr(pairs, "CPU_CHANNELS", 3)
-    maps = torch.zeros(2, 7, 2, 3)
+@pytest.mark.parametrize("values", [1, 18, 43, 2 * 42, 5 * 42])
+def test_cpu_blocks_cover_every_channel_of_every_image_once(monkeypatch, values):
+    monkeypatch.setattr(pairs, "CPU_BLOCK", values)
+    maps = torch.zeros(3, 7, 2, 3)
     for part, block in pairs._blocks(maps):
-        assert block.shape[0] == len(range(2)[part])
+        assert block.shape[0] == len(range(3)[part])
+        assert block.numel() <= max(values, 6)
         block += 1
     assert torch.equal(maps, torch.ones_like(maps))
 

@@ -40,6 +40,27 @@ def test_max_norm_gradient_includes_minimum_and_maximum():
     assert (along.abs() < 1e-3).all()
 
 
+def chained_max_norm(p: torch.Tensor) -> torch.Tensor:
+    """The definition as a chain of operators, whose extremes share their gradient evenly."""
+    positive = p.relu()
+    low, high = positive.amin((2, 3), keepdim=True), positive.amax((2, 3), keepdim=True)
+    return (positive - low - 1e-5).relu() / (high - low + 1e-5)
+
+
+@settings(deadline=None, max_examples=50)
+@given(seed=st.integers(0, 10**6), height=st.integers(1, 4), width=st.integers(1, 4))
+def test_max_norm_and_its_gradient_equal_the_chain_of_operators_also_in_ties(seed, height, width):
+    g = torch.Generator().manual_seed(seed)
+    shape = (2, 3, height, width)
+    values = torch.tensor([-1.0, 0.0, 5e-6, 0.5, 0.75, 2.0], dtype=torch.float64)
+    scores = values[torch.randint(6, shape, generator=g)].requires_grad_()
+    above = torch.randn(shape, generator=g, dtype=torch.float64)
+    found, expected = max_norm(scores), chained_max_norm(scores)
+    torch.testing.assert_close(found, expected)
+    gradients = [torch.autograd.grad(y, scores, above) for y in (found, expected)]
+    torch.testing.assert_close(*gradients)
+
+
 def test_max_norm_rounds_as_the_published_order_does():
     """Else near ties of classes at a position, where each has its maximum, go another way."""
     scores = torch.randn(4, 20, 9, 9, generator=torch.Generator().manual_seed(0)) + 3

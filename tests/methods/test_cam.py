@@ -59,7 +59,10 @@ def test_cams_are_the_positive_scores(build, batch):
     scores = plain_scores(network, images)
     assert scores.min() < 0 < scores.max()
     np.testing.assert_allclose(
-        network.cams(images).detach(), np.where(scores > 0, scores, 0), atol=1e-6
+        network.cams(images, range(scores.shape[1])).detach(), np.maximum(scores, 0), atol=1e-6
+    )
+    np.testing.assert_allclose(
+        network.cams(images, [1]).detach(), np.maximum(scores, 0)[:, 1:2], atol=1e-6
     )
 
 
@@ -74,6 +77,6 @@ def test_scores_are_float32_under_autocast(build, batch):
     images, labels = batch(2, 3, 16, 24)
     with torch.autocast("cpu", torch.bfloat16):
         loss = network.losses(images, labels, 0.0)
-        assert network.cams(images).dtype == torch.float32
+        assert network.cams(images, [0]).dtype == torch.float32
     assert loss.views[0].foreground.dtype == torch.float32
     assert loss.terms["cls"].value.dtype == torch.float32

@@ -9,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from hfpl.methods import build_method, seam
-from hfpl.methods.seam import SeamNetwork, correlate, normalised_cam, scaled_size
+from hfpl.methods import build_method, correlation
+from hfpl.methods.correlation import correlate
+from hfpl.methods.seam import SeamNetwork, normalised_cam, scaled_size
+from hfpl.methods.seam_losses import classification, equivariance, minimum_response
 from hfpl.networks.interface import Features
 
 OPTIONS = {"view_scale": 0.5, "pcm_channels": [3, 4], "dropout": 0.5}
@@ -102,13 +104,38 @@ def test_correlate_matches_loops(images, classes, height, width, seed):
     np.testing.assert_allclose(found, plain_correlate(cam, features), rtol=1e-9, atol=1e-12)
 
 
-def test_receivers_taken_in_blocks_receive_the_same(monkeypatch):
-    rng = torch.Generator().manual_seed(0)
-    cam = torch.rand(2, 3, 4, 5, generator=rng, dtype=torch.float64)
-    features = torch.randn(2, 6, 4, 5, generator=rng, dtype=torch.float64)
+def correlation_case(seed: int = 0):
+    rng = torch.Generator().manual_seed(seed)
+    cam = torch.rand(3, 3, 4, 5, generator=rng, dtype=torch.float64)
+    features = torch.randn(3, 6, 4, 5, generator=rng, dtype=torch.float64)
+    return cam, features.requires_grad_()
+
+
+@pytest.mark.parametrize("pairs", [1, 7 * 20, 400, 2 * 400])
+def test_pairs_taken_in_blocks_spread_the_same(monkeypatch, pairs):
+    cam, features = correlation_case()
     whole = correlate(cam, features)
-    monkeypatch.setattr(seam, "_RECEIVERS", 7)
-    torch.testing.assert_close(correlate(cam, features), whole)
+    (gradient,) = torch.autograd.grad(whole.square().sum(), features)
+    monkeypatch.setattr(correlation, "CPU_BLOCK_PAIRS", pairs)
+    parts = correlate(cam, features)
+    torch.testing.assert_close(parts, whole)
+    (found,) = torch.autograd.grad(parts.square().sum(), features)
+    torch.testing.assert_close(found, gradient)
+
+
+def test_the_gradient_of_what_is_spread_matches_finite_differences():
+    cam, features = correlation_case(1)
+    assert torch.autograd.gradcheck(lambda f: correlate(cam, f), features)
+
+
+def test_nothing_of_the_pairs_is_kept_for_the_gradient():
+    cam, features = correlation_case()
+    saved = []
+    with torch.autograd.graph.saved_tensors_hooks(
+        lambda tensor: saved.append(tensor.numel()) or tensor, lambda tensor: tensor
+    ):
+        correlate(cam, features).sum().backward()
+    assert max(saved) < 3 * 20 * 20
 
 
 def test_what_is_spread_keeps_the_range_and_without_contrast_becomes_the_mean():
@@ -148,7 +175,8 @@ def test_shapes_and_the_forward_pass_against_its_parts():
     torch.testing.assert_close(output.cam_rv.double(), whole, rtol=1e-4, atol=1e-6)
     # With aligned corners, corners are taken over.
     assert torch.equal(output.cam[..., ::19, ::23], output.logits[..., ::4, ::5])
-    torch.testing.assert_close(network.cams(images), output.cam_rv[:, 1:])
+    torch.testing.assert_close(network.cams(images, [0, 1]), output.cam_rv[:, 1:])
+    torch.testing.assert_close(network.cams(images, [1]), output.cam_rv[:, 2:])
 
 
 def test_the_refined_maps_train_the_correlation_module_alone():
@@ -208,6 +236,30 @@ def test_the_second_view_is_the_first_one_scaled(scale):
     assert weights == {**half, "er": 1.0, "ecr": 1.0}
 
 
+def test_losses_of_the_present_classes_are_those_of_all_classes():
+    network = make_network(dropout=0.0)
+    images, labels = make_batch()
+    labels[1, 1] = 0  # The second class is nowhere now, and its maps are not enlarged.
+    small = nn.functional.interpolate(images, (10, 12), mode="bilinear", align_corners=True)
+    one, two = network(images), network(small)
+    er, ecr = equivariance(one.cam[:, 1:], one.cam_rv, two.cam[:, 1:], two.cam_rv, labels, 3)
+    expected = {
+        "cls_1": classification(one.cam[:, 1:].mean((2, 3)), labels),
+        "cls_2": classification(two.cam[:, 1:].mean((2, 3)), labels),
+        "rvmin_1": minimum_response(one.cam_rv, labels),
+        "rvmin_2": minimum_response(two.cam_rv, labels),
+        "er": er,
+        "ecr": ecr,
+    }
+    found = {name: term.value for name, term in network.losses(images, labels, 0.0).terms.items()}
+    torch.testing.assert_close(found, expected)
+    gradients = [
+        torch.autograd.grad(sum(terms.values()), list(network.parameters()))
+        for terms in (found, expected)
+    ]
+    torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-6)
+
+
 def test_sizes_of_the_second_view_are_rounded_down():
     assert scaled_size((448, 448), 0.3) == (134, 134)
     assert scaled_size((96, 97), 0.5) == (48, 48)
@@ -249,7 +301,7 @@ def test_maps_are_float32_under_autocast():
         expected = network(images)
         with torch.autocast("cpu", torch.bfloat16):
             output = network(images)
-            assert network.cams(images).dtype == torch.float32
+            assert network.cams(images, [0]).dtype == torch.float32
     for name, found in output._asdict().items():
         assert found.dtype == torch.float32, name
         torch.testing.assert_close(found, getattr(expected, name), rtol=0.1, atol=0.05)

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from hfpl.methods.seam_losses import classification, equivariance, minimum_response
+from hfpl.methods.seam_losses import (
+    classification,
+    enlarged_mean,
+    equivariance,
+    minimum_response,
+    present_classes,
+    select_channels,
+)
 
 MAPS = ("cam1", "cam_rv1", "cam2", "cam_rv2")
 
@@ -108,31 +115,51 @@ def test_classification_and_minimum_match_loops(seed):
     tensors, tags = as_tensors(maps, labels)
     for name in MAPS:
         expected = plain_classification(maps[name], labels)
-        assert classification(tensors[name], tags).item() == pytest.approx(expected, rel=1e-9)
+        means = tensors[name][:, 1:].mean((2, 3))
+        assert classification(means, tags).item() == pytest.approx(expected, rel=1e-9)
         expected = plain_minimum(maps[name] + 1, labels)
         found = minimum_response(tensors[name] + 1, tags).item()
         assert found == pytest.approx(expected, rel=1e-9)
         assert expected > 0
 
 
+def compared(tensors, tags):
+    """Both terms, of the maps of all classes."""
+    cam_1, cam_rv_1, cam_2, cam_rv_2 = tensors.values()
+    return equivariance(cam_1[:, 1:], cam_rv_1, cam_2[:, 1:], cam_rv_2, tags, cam_1.shape[1])
+
+
+def compared_where_present(tensors, tags):
+    """Both terms, of the maps of present classes alone."""
+    classes, present = present_classes(tags)
+    channels = torch.cat([torch.zeros_like(classes[:, :1]), classes + 1], 1)
+    cam_1, cam_rv_1, cam_2, cam_rv_2 = (
+        select_channels(maps, classes + 1 if name in ("cam1", "cam2") else channels)
+        for name, maps in tensors.items()
+    )
+    return equivariance(cam_1, cam_rv_1, cam_2, cam_rv_2, present, tensors["cam1"].shape[1])
+
+
+@pytest.mark.parametrize("terms", [compared, compared_where_present])
 @pytest.mark.parametrize("seed", range(3))
-def test_equivariance_matches_loops(seed):
+def test_equivariance_matches_loops(seed, terms):
     maps, labels = random_maps(seed)
     tensors, tags = as_tensors(maps, labels)
-    er, ecr = equivariance(*tensors.values(), tags)
+    er, ecr = terms(tensors, tags)
     expected_er, expected_ecr, _ = plain_equivariance(maps, labels)
     assert er.item() == pytest.approx(expected_er, rel=1e-9)
     assert ecr.item() == pytest.approx(expected_ecr, rel=1e-9)
 
 
+@pytest.mark.parametrize("terms", [compared, compared_where_present])
 @pytest.mark.parametrize("name", MAPS)
-def test_gradients_match_finite_differences_of_the_loops(name):
+def test_gradients_match_finite_differences_of_the_loops(name, terms):
     """Also through each map's minimum and maximum, and not through the one-hot maps."""
     maps, labels = random_maps(7, classes=2, images=1)
     # Positive, so that the minimum is a value of the map and not the ReLU's zero.
     maps = {key: value + 4 for key, value in maps.items()}
     tensors, tags = as_tensors(maps, labels)
-    er, ecr = equivariance(*tensors.values(), tags)
+    er, ecr = terms(tensors, tags)
     (gradient,) = torch.autograd.grad(er + 2 * ecr, tensors[name])
     hot = plain_equivariance(maps, labels)[2]
     channel = 1 if "rv" not in name else 0
@@ -155,7 +182,7 @@ def test_an_image_without_classes_has_no_foreground_in_the_regularisation():
     maps, labels = random_maps(1)
     labels[:] = 0
     tensors, tags = as_tensors(maps, labels)
-    er, ecr = equivariance(*tensors.values(), tags)
+    er, ecr = compared_where_present(tensors, tags)
     gradients = torch.autograd.grad(er + ecr, list(tensors.values()), allow_unused=True)
     assert er.item() == 0
     for gradient in gradients:
@@ -166,11 +193,38 @@ def test_an_image_without_classes_has_no_foreground_in_the_regularisation():
 def test_the_losses_are_those_of_each_image_averaged():
     maps, labels = random_maps(3)
     whole, tags = as_tensors(maps, labels)
-    together = equivariance(*whole.values(), tags)
+    together = compared_where_present(whole, tags)
     alone = [
-        equivariance(*(value[n : n + 1] for value in whole.values()), tags[n : n + 1])
+        compared_where_present({k: v[n : n + 1] for k, v in whole.items()}, tags[n : n + 1])
         for n in range(len(labels))
     ]
     for index, value in enumerate(together):
         mean = sum(single[index].item() for single in alone) / len(alone)
         assert value.item() == pytest.approx(mean, rel=1e-12)
+
+
+def test_present_classes_come_first_and_every_image_has_as_many():
+    labels = torch.tensor([[0, 0, 1, 0], [1, 0, 0, 1], [0, 0, 0, 0]]).float()
+    classes, present = present_classes(labels)
+    assert classes[0, 0] == 2
+    assert classes[1].tolist() == [0, 3]
+    assert present.tolist() == [[1, 0], [1, 1], [0, 0]]
+    assert all(len(set(row)) == 2 for row in classes.tolist())
+    classes, present = present_classes(torch.zeros(2, 3))
+    assert classes.shape == present.shape == (2, 1)
+
+
+def test_channels_of_each_image_are_its_own():
+    maps = torch.arange(12.0).view(2, 3, 1, 2).requires_grad_()
+    chosen = select_channels(maps, torch.tensor([[2, 0], [1, 1]]))
+    assert chosen[:, :, 0].tolist() == [[[4, 5], [0, 1]], [[8, 9], [8, 9]]]
+    chosen.sum().backward()
+    assert maps.grad[:, :, 0, 0].tolist() == [[1, 0, 1], [0, 2, 0]]
+
+
+@pytest.mark.parametrize("size", [(9, 11), (5, 4), (1, 1), (23, 40), (2, 1)])
+def test_the_mean_of_enlarged_maps_needs_no_enlarging(size):
+    maps = np.random.default_rng(0).normal(size=(2, 3, 5, 4))
+    expected = [[plain_resize(plane, size).mean() for plane in image] for image in maps]
+    found = enlarged_mean(torch.from_numpy(maps), torch.Size(size))
+    np.testing.assert_allclose(found.numpy(), expected, rtol=1e-12)

@@ -150,7 +150,7 @@ def test_the_networks_of_all_stages_stand_on_it(loaded):
     images = torch.randn(2, 3, 40, 24, generator=torch.Generator().manual_seed(1))
     options = {"view_scale": 0.5, "pcm_channels": [8, 16], "dropout": 0.5}
     head = SegmentHead(channels=16, dilation=2, dropout=0.5, bn_momentum=0.1)
-    assert build_method("seam", backbone, 5, options).cams(images).shape == (2, 5, 40, 24)
+    assert build_method("seam", backbone, 5, options).cams(images, range(5)).shape == (2, 5, 40, 24)
     assert AffinityNetwork(backbone, (8, 16, 32))(images).shape == (2, 56, height, width)
     assert build_deeplab(backbone, 5, head)(images).shape == (2, 6, 40, 24)
 

@@ -28,7 +28,7 @@ SETTINGS = {
     "downloads": "downloads",  # folder of downloaded archives; local copies may lie there
     "rows": "docs/ablation",  # folder of what finished runs of an ablation scored
     "threads": 2,  # of a training; byte identity on CPU holds at equal threads
-    "workers": 1,  # processes that load images for a training
+    "workers": "auto",  # processes that load images for a training: as many as cores are free
     "gpu": int(shutil.which("nvidia-smi") is not None),  # GPUs that a network's job asks for
 }
 for name in config:
