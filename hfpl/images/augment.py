@@ -12,10 +12,9 @@ from hfpl.params.training import ColourJitter
 
 def resize_long_side(image: Image.Image, length: int) -> Image.Image:
     """Resize so that the long side has ``length`` pixels; bicubic, antialiased when shrinking."""
-    width, height = image.size
-    scale = length / max(width, height)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return image.resize(size, Image.Resampling.BICUBIC)
+    # Multiplied first: a quotient's rounding error would decide a side that ends in a half.
+    width, height = (max(1, round(side * length / max(image.size))) for side in image.size)
+    return image.resize((width, height), Image.Resampling.BICUBIC)
 
 
 def jitter_colours(
