@@ -18,11 +18,11 @@ COMPARED = f"{COMMON}/{{comparison}}/{{kind}}"
 @cache
 def ablation_rows(comparison):
     """Rows of all runs of a comparison."""
-    weights = [file for file in start("cam") if file != PRETRAINED and Path(file).is_file()]
-    content = [file_digest(weights)]
+    final = comparison == "ablation-final"
+    starts = {file for stage in (TRAINED if final else ["cam"]) for file in start(stage)}
+    content = [file_digest(sorted(file for file in starts - {PRETRAINED} if Path(file).is_file()))]
     if not ZIPPED:
         content += [folder_fingerprint(DATASET.root, part) for part in ("images", "masks")]
-    final = comparison == "ablation-final"
     digests = {
         run: run_digest(run_params(run), content, final=final) for run in RUNS[comparison](PARAMS)
     }
