@@ -1,12 +1,19 @@
 """What the rules make of what, asked of Snakemake itself."""
 
-import csv
+import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from hfpl.params.reruns import stage_of
+from hfpl.storage.atomic import read_json, write_json
+
+FACTS_VARIABLE = "HFPL_FACTS"
+"""Environment variable with the file that a plan leaves its jobs in."""
 
 
 @dataclass(frozen=True)
@@ -38,21 +45,31 @@ def planned_outputs(options: Iterable[str] = ()) -> list[Output]:
     Raises:
         ValueError: the plan cannot be made; Snakemake's own last line says why.
     """
-    done = run_snakemake(["--detailed-summary", *options], capture=True)
-    if done.returncode:
-        raise ValueError(f"no plan: {_reason(done.stderr)}")
-    start = done.stdout.index("output_file\t")
-    rows = csv.DictReader(done.stdout[start:].splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE)
+    with tempfile.TemporaryDirectory() as folder:
+        facts = Path(folder) / "facts.json"
+        # Forced, the plan has every job, with the inputs that it would read.
+        done = run_snakemake(["-n", "--forceall", *options], capture=True, facts=facts)
+        if done.returncode:
+            # A plan says on stdout what a run says on stderr.
+            raise ValueError(f"no plan: {_reason(done.stderr + done.stdout)}")
+        jobs = read_json(facts)
     found = [
-        Output(row["output_file"], row["rule"], _names(row["input-file(s)"]))
-        for row in rows
-        if row["rule"] != "all"
+        Output(path, job["rule"], tuple(job["input"])) for job in jobs for path in job["output"]
     ]
     return sorted(found, key=lambda output: output.path)
 
 
-def _names(cell: str) -> tuple[str, ...]:
-    return tuple(name for name in cell.split(",") if name not in ("", "-"))
+def write_facts(path: str | Path, jobs: Iterable[Any]) -> None:
+    """Write what Snakemake's jobs are made of; the rules call it where a plan is asked for."""
+    facts = [
+        {
+            "rule": job.rule.name,
+            "input": sorted(map(str, job.input)),
+            "output": [*map(str, job.output)],
+        }
+        for job in jobs
+    ]
+    write_json(path, facts)
 
 
 def _reason(errors: str) -> str:
@@ -66,8 +83,14 @@ def _reason(errors: str) -> str:
 
 
 def run_snakemake(
-    arguments: Iterable[str], *, capture: bool = False
+    arguments: Iterable[str], *, capture: bool = False, facts: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run Snakemake in this interpreter's environment and the current folder."""
+    """Run Snakemake in this interpreter's environment and the current folder.
+
+    Args:
+        capture: keep what it prints.
+        facts: file that a plan leaves its jobs in.
+    """
     command = [sys.executable, "-m", "snakemake", *arguments]
-    return subprocess.run(command, text=True, capture_output=capture, check=False)
+    environment = {**os.environ, **({FACTS_VARIABLE: str(facts)} if facts else {})}
+    return subprocess.run(command, env=environment, text=True, capture_output=capture, check=False)

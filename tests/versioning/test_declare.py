@@ -51,6 +51,27 @@ def test_every_result_belongs_to_one_stage_and_comes_before_its_readers(stages, 
         assert read <= set(stages[output.stage].get("deps", []))
 
 
+def test_a_stage_depends_on_what_it_reads_of_others(stages):
+    run, shards = (
+        "results/shapes/seam-isl-fsl",
+        [f"{s}-{k}" for s in ("train", "val") for k in (0, 1)],
+    )
+    manifests = {f"results/shapes/data/{shard}.json" for shard in shards}
+    archive = "results/shapes/data/shapes.zip"
+    cams = {f"{run}/cam/{shard}.zip" for shard in shards}
+    scores = {f"{run}/pseudo/train-{k}.{kind}.zip" for k in (0, 1) for kind in ("low", "high")}
+    backbone = "results/shapes/pretrain/backbone.safetensors"
+    found = {stage: set(content.get("deps", [])) for stage, content in stages.items()}
+    assert found["data"] == found["pretrain"] == set()
+    assert found["cam"] == {*manifests, archive, backbone}
+    assert found["pseudo"] == {*manifests, archive, *cams}
+    trained = {path for path in manifests if "train" in path}
+    assert found["affinity"] == {*trained, archive, backbone, *scores}
+    assert found["walk"] == {*manifests, archive, *cams, f"{run}/affinity/model.safetensors"}
+    for stage in ("segment", "evaluate", "report"):
+        assert f"{run}/walk/train-0.zip" in found[stage]
+
+
 def test_a_stage_has_the_parameters_and_the_code_of_its_jobs(repository, stages):
     params = load_params(repository / "params.yaml")
     for stage, content in stages.items():
