@@ -10,7 +10,7 @@ ENVIRONMENT := .venv/.installed
 REPORT := results/report.html
 REFERENCE ?= tests/reference
 
-.PHONY: demo test slow lint parity micro format help
+.PHONY: demo test slow lint parity micro bench format help
 
 help:
 	@echo "make demo    run snakemake on params.yaml, print the scores, build $(REPORT)"
@@ -19,6 +19,7 @@ help:
 	@echo "make lint    ruff, snakefmt and snakemake --lint"
 	@echo "make parity  compare every step with arrays in REFERENCE=$(REFERENCE)"
 	@echo "make micro   the demo's pipeline end to end on a micro configuration"
+	@echo "make bench   each step against its plain definition: time and memory; ONLY=<steps> for some"
 	@echo "make format  format the code"
 
 demo: $(ENVIRONMENT)
@@ -47,6 +48,9 @@ micro: $(ENVIRONMENT)
 	$(BIN)/hfpl params micro --out results/micro/params.yaml
 	$(BIN)/snakemake --cores $(CORES) --config params=results/micro/params.yaml results=results/micro
 	$(BIN)/hfpl evaluate show results/micro/*/*/evaluate/table.json
+
+bench: $(ENVIRONMENT)
+	@$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY))
 
 format: $(ENVIRONMENT)
 	$(BIN)/ruff check --fix .

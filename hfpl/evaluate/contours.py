@@ -49,7 +49,7 @@ def contour_counts(label: np.ndarray, prediction: np.ndarray, num_classes: int) 
     # each row and plane keeps an interval of one row from reaching into the next row or class.
     stride = width + radius
     plane = (height + radius) * stride
-    truth = _boundary_keys(np.where(label == IGNORE, 0, label), stride, plane)
+    truth = _boundary_keys(label * (label != IGNORE), stride, plane)
     found = _boundary_keys(prediction, stride, plane)
     lost_truth = _keys_without_match(truth, found, radius, stride)
     lost_found = _keys_without_match(found, truth, radius, stride)

@@ -5,15 +5,12 @@ import pytest
 import torch
 from PIL import Image
 from ruamel.yaml import YAML
-from torch import nn
 
+from benchmarks.steps.cam_inference import plain_cams, random_network
 from hfpl.cam.infer import image_cams, infer_cams, load_cam_network
 from hfpl.images.manifest import ImageRecord, Manifest, write_manifest
-from hfpl.images.normalise import MEAN, STD
 from hfpl.images.reading import ImageRoot
-from hfpl.methods import build_method
 from hfpl.methods.interface import MethodNetwork
-from hfpl.networks.backbones import build_backbone
 from hfpl.params.cam import Variant
 from hfpl.params.load import validate_params
 from hfpl.params.presets import preset_text
@@ -38,16 +35,8 @@ def runtime():
 
 
 @pytest.fixture(scope="module")
-def network(params) -> MethodNetwork:
-    """Random weights, batch statistics included: a fresh network's maps would be too plain."""
-    torch.manual_seed(0)
-    backbone = build_backbone(params.network.backbone, params.network.options)
-    network = build_method("seam", backbone, len(CLASSES), params.cam.methods["seam"])
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.running_mean.normal_(std=0.2)
-            module.running_var.uniform_(0.5, 1.5)
-    return network.eval()
+def network() -> MethodNetwork:
+    return random_network(len(CLASSES), "micro")
 
 
 @pytest.fixture(scope="module")
@@ -87,33 +76,6 @@ def infer(params, folder, numbers, out, runtime) -> dict[str, bytes]:
     )
     assert count == len(numbers)
     return dict(Shard(out).members())
-
-
-def plain_cams(network, image: Image.Image, tags, scales) -> np.ndarray:
-    """One forward pass for each scale and mirror image; everything else written out."""
-    height, width = image.height, image.width
-    total = torch.zeros(len(tags), height, width, dtype=torch.float64)
-    for scale in scales:
-        size = (int(np.rint(width * scale)), int(np.rint(height * scale)))
-        resized = np.asarray(image.resize(size, Image.Resampling.BICUBIC), np.float64) / 255
-        normal = (resized - np.array(MEAN)) / np.array(STD)
-        for mirrored in (False, True):
-            view = normal[:, ::-1] if mirrored else normal
-            batch = torch.from_numpy(view.transpose(2, 0, 1).copy()).float()[None]
-            with torch.no_grad():
-                maps = network(batch).cam_rv[:, 1:]
-            whole = nn.functional.interpolate(
-                maps, (height, width), mode="bilinear", align_corners=False
-            )[0].double()
-            for row, k in enumerate(tags):
-                total[row] += whole[k].flip(1) if mirrored else whole[k]
-    out = total.numpy()
-    for plane in out:
-        plane[plane < 0] = 0
-        low, high = plane.min(), plane.max()
-        plane[plane < low + 1e-5] = 0
-        plane[:] = (plane - low - 1e-5) / (high - low + 1e-5)
-    return out
 
 
 @pytest.mark.parametrize("number", [1, 3])

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import ndimage
 
+from benchmarks.steps.contours import plain_counts
 from hfpl.evaluate.contours import (
     contour_counts,
     contour_radius,
@@ -15,35 +15,6 @@ from hfpl.evaluate.contours import (
 
 # Thin maps reach large radii with few pixels: 1, 1, 2, 3, 3, 4, 5, 8.
 SHAPES = [(1, 1), (9, 11), (60, 130), (1, 300), (280, 2), (7, 490), (600, 5), (4, 920)]
-
-
-def plain_boundary(mask):
-    height, width = mask.shape
-    boundary = np.zeros_like(mask)
-    for y in range(height):
-        for x in range(width):
-            south, east = y + 1 < height, x + 1 < width
-            boundary[y, x] = (
-                (east and mask[y, x] != mask[y, x + 1])
-                or (south and mask[y, x] != mask[y + 1, x])
-                or (south and east and mask[y, x] != mask[y + 1, x + 1])
-            )
-    return boundary
-
-
-def plain_counts(label, prediction, num_classes):
-    label = np.where(label == 255, 0, label)
-    radius = int(np.ceil(0.008 * np.linalg.norm(label.shape)))
-    grid = np.arange(-radius, radius + 1)
-    disk = grid[:, None] ** 2 + grid**2 <= radius**2
-    counts = np.zeros((num_classes - 1, 4), np.int64)
-    for k in range(1, num_classes):
-        truth, found = plain_boundary(label == k), plain_boundary(prediction == k)
-        near_truth = ndimage.binary_dilation(truth, disk)
-        near_found = ndimage.binary_dilation(found, disk)
-        sets = (truth & near_found, found & near_truth, truth, found)
-        counts[k - 1] = [pixels.sum() for pixels in sets]
-    return counts
 
 
 def random_map(rng, shape, num_classes):

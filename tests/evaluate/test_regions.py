@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.steps.cam_curve import plain_prediction
 from hfpl.evaluate.regions import (
     CAM_THRESHOLDS,
     cam_statistics,
@@ -25,15 +26,6 @@ def plain_confusion(label, prediction, num_classes):
         if truth != 255:
             counts[truth, found] += 1
     return counts
-
-
-def plain_prediction(cams, classes, threshold):
-    """Arg-max over a full stack, channel k + 1 for class k; absent classes can never win."""
-    stack = np.full((int(max(classes, default=-1)) + 2, *cams.shape[1:]), -np.inf, np.float32)
-    stack[0] = np.float32(threshold)
-    for cam, index in zip(cams, classes, strict=True):
-        stack[index + 1] = cam
-    return stack.argmax(axis=0)
 
 
 def random_labels(rng, num_classes, shape=(7, 9)):
@@ -96,7 +88,7 @@ def test_curve_equals_one_prediction_per_threshold(seed, count):
         classes = rng.choice(num_classes - 1, count, replace=False)
         total = total + cam_statistics(label, cams, classes, CAM_THRESHOLDS, num_classes)
         for index, threshold in enumerate(CAM_THRESHOLDS):
-            prediction = plain_prediction(cams, classes, threshold)
+            prediction = plain_prediction(cams, classes, threshold, num_classes)
             assert (predict_from_cams(cams, classes, threshold) == prediction).all()
             plain[index] += plain_confusion(label, prediction, num_classes)
     assert total.dtype == np.int64

@@ -10,6 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from benchmarks.steps.augmentation import plain_shift
 from hfpl.images.augment import (
     jitter_colours,
     random_crop,
@@ -121,18 +122,6 @@ def test_resizing_is_bicubic_and_averages_when_it_shrinks():
 
 
 # Shift of hue, saturation and value
-
-
-def plain_shift(hsv: np.ndarray, shift: tuple[int, int, int]) -> np.ndarray:
-    out = np.zeros_like(hsv)
-    for y, x in np.ndindex(hsv.shape[:2]):
-        hue, saturation, value = (int(v) for v in hsv[y, x])
-        out[y, x] = (
-            (hue + shift[0]) % 180,
-            min(255, max(0, saturation + shift[1])),
-            min(255, max(0, value + shift[2])),
-        )
-    return out
 
 
 def shifts_that_explain(pixels: np.ndarray, found: np.ndarray, limit: int) -> list[tuple]:

@@ -7,6 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.steps.feature_similarity import pairwise_loss
 from hfpl.losses import (
     FeatureSimilarityLoss,
     class_activations,
@@ -23,22 +24,9 @@ def make_case(images: int, channels: int, height: int, width: int, seed: int = 0
     return image, torch.rand(images, channels, height, width, generator=g)
 
 
-def pairwise_loss(image, activations, mu: float, sigma: float | None):
-    """The definition, one pair tensor of size N x C x hw x hw, in float64 with autograd."""
-    count, _, height, width = activations.shape
-    x = image.double().clamp(0, 1).flatten(2)
-    y = activations.double().flatten(2)
-    distance = ((x[..., :, None] - x[..., None, :]).abs().sum(1) / 3).clamp(0, 1)
-    weight = torch.tanh(mu + torch.log((distance + 1e-5) / (1 - distance + 1e-5)))
-    if sigma is None:
-        gaussian = torch.tensor(1 / (height * width), dtype=torch.float64)
-    else:
-        at = torch.cartesian_prod(torch.arange(height), torch.arange(width)).double()
-        at = at.view(-1, 2)
-        squared = (at[:, None] - at[None]).pow(2).sum(2)
-        gaussian = torch.exp(-0.5 * squared / sigma**2) / (2 * math.pi * sigma**2)
-    energy = 0.5 * (y[..., :, None] - y[..., None, :]).pow(2).sum(1)
-    return -(gaussian * energy * weight).sum() / (count * height * width)
+def exact_loss(image, activations, mu: float, sigma: float | None):
+    """The definition in float64."""
+    return pairwise_loss(image, activations.double(), mu, sigma)
 
 
 def value_and_gradient(function, image, activations, mu, sigma):
@@ -54,10 +42,10 @@ def fast_loss(image, activations, mu, sigma):
 
 def assert_same(image, activations, mu, sigma, tolerance=2e-6):
     value, gradient = value_and_gradient(fast_loss, image, activations, mu, sigma)
-    expected, expected_gradient = value_and_gradient(pairwise_loss, image, activations, mu, sigma)
+    expected, expected_gradient = value_and_gradient(exact_loss, image, activations, mu, sigma)
     # Attraction and repulsion cancel in the loss but not in its rounding errors: these are as
     # large as with all pairs repelling.
-    scale, gradient_scale = value_and_gradient(pairwise_loss, image, activations, 300.0, sigma)
+    scale, gradient_scale = value_and_gradient(exact_loss, image, activations, 300.0, sigma)
     assert abs(value - expected) <= tolerance * abs(scale)
     assert (gradient - expected_gradient).abs().max() <= tolerance * gradient_scale.abs().max()
 
@@ -99,7 +87,7 @@ def test_far_rows_of_a_uniform_image_hold_less_than_a_millionth(monkeypatch):
     activations[:, :, :40] = 1
     image = torch.full((1, 3, 80, 3), 0.5, dtype=torch.float64)
     value, _ = value_and_gradient(fast_loss, image, activations, 2.5, 5.0)
-    expected, _ = value_and_gradient(pairwise_loss, image, activations, 2.5, 5.0)
+    expected, _ = value_and_gradient(exact_loss, image, activations, 2.5, 5.0)
     assert value == pytest.approx(expected, rel=1e-6)
 
 

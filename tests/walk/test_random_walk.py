@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
+from benchmarks.steps.random_walk import plain_walk
 from hfpl.walk.random_walk import (
     affinity_matrix,
     dense_affinity,
@@ -35,24 +36,6 @@ def plain_affinity(features, radius):
                         distance = np.abs(features[:, y, x] - features[:, y + dy, x + dx]).mean()
                         matrix[i, j] = matrix[j, i] = np.exp(-distance)
     return matrix
-
-
-def plain_walk(cams, affinity, stride, alpha, beta, log_steps):
-    """Dense squarings in float64 and pooling by loops."""
-    walk = affinity.astype(np.float64) ** beta
-    walk /= walk.sum(axis=0)
-    for _ in range(log_steps):
-        walk = walk @ walk
-    rows, columns = -(-cams.shape[1] // stride), -(-cams.shape[2] // stride)
-    full = np.zeros((len(cams) + 1, rows * stride, columns * stride))
-    full[1:, : cams.shape[1], : cams.shape[2]] = cams
-    full[0, : cams.shape[1], : cams.shape[2]] = (1 - np.clip(cams.max(0), 0, None)) ** alpha
-    pooled = np.zeros((len(full), rows, columns))
-    for y in range(rows):
-        for x in range(columns):
-            square = full[:, y * stride : (y + 1) * stride, x * stride : (x + 1) * stride]
-            pooled[:, y, x] = square.mean((1, 2))
-    return (pooled.reshape(len(full), -1) @ walk).reshape(pooled.shape)
 
 
 @settings(deadline=None, max_examples=25)
@@ -117,10 +100,11 @@ def test_walk_matches_dense_squarings(seed, stride, size, alpha, log_steps):
     walked = random_walk(
         cams, transition_matrix(affinity, 4), stride=stride, alpha=alpha, log_steps=log_steps
     )
-    expected = plain_walk(cams, affinity.toarray(), stride, alpha, 4, log_steps)
+    dense = torch.from_numpy(affinity.toarray()).double()
+    expected = plain_walk(cams, dense, stride, alpha, 4, log_steps)
     np.testing.assert_allclose(walked, expected, rtol=1e-4, atol=1e-6)
     # Columns sum to 1, so each value is a weighted mean of the values before the walk.
-    start = plain_walk(cams, affinity.toarray(), stride, alpha, 4, 0)
+    start = plain_walk(cams, dense, stride, alpha, 4, 0)
     assert (walked <= start.max((1, 2), keepdims=True) + 1e-5).all()
     assert (walked >= start.min((1, 2), keepdims=True) - 1e-5).all()
 

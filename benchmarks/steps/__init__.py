@@ -1,0 +1,24 @@
+"""The compared steps: one module each, with the plain definition, as published, and the inputs.
+
+Tests take the plain definitions from here as their reference.
+"""
+
+from importlib import import_module
+
+from benchmarks.comparison import Comparison
+
+MODULES = (
+    "feature_similarity",
+    "random_walk",
+    "cam_curve",
+    "contours",
+    "dense_crf",
+    "cam_inference",
+    "affinity_labels",
+    "augmentation",
+)
+
+
+def comparisons(module: str) -> tuple[Comparison, ...]:
+    """What a module compares."""
+    return import_module(f"benchmarks.steps.{module}").COMPARISONS

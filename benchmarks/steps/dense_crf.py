@@ -1,0 +1,107 @@
+"""The CRF at both background powers against a model each, on one core and on two."""
+
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+from functools import lru_cache
+
+import cv2
+import numpy as np
+import pydensecrf.densecrf as dcrf
+from numpy.typing import NDArray
+
+from benchmarks.comparison import Comparison, assert_equal
+from hfpl.pseudo.crf import CrfSettings, pseudo_label_scores
+
+SETTINGS = CrfSettings(10, 3, 3, 80, 13, 10)
+ALPHAS = (1, 24)
+_IMAGES_OF_A_SHARD = 2
+
+
+def plain_scores(
+    image: NDArray, cams: NDArray, alphas: tuple[float, ...], settings: CrfSettings
+) -> list[NDArray]:
+    """CRF scores of background and classes, with a model for each background power."""
+    found = []
+    for alpha in alphas:
+        stacked = np.concatenate([(1 - cams.max(0, keepdims=True)) ** alpha, cams])
+        model = dcrf.DenseCRF2D(image.shape[1], image.shape[0], len(stacked))
+        model.setUnaryEnergy(-np.log(np.clip(stacked, 1e-5, 1)).reshape(len(stacked), -1))
+        model.addPairwiseGaussian(sxy=settings.gaussian_sxy, compat=settings.gaussian_compat)
+        model.addPairwiseBilateral(
+            sxy=settings.bilateral_sxy,
+            srgb=settings.bilateral_srgb,
+            rgbim=image.copy(),
+            compat=settings.bilateral_compat,
+        )
+        found.append(np.array(model.inference(settings.iterations)).reshape(stacked.shape))
+    return found
+
+
+def _picture(seed: int, small: bool) -> tuple[NDArray, NDArray]:
+    """A smooth picture with noise, and CAMs of two classes."""
+    height, width = (24, 32) if small else (375, 500)
+    rng = np.random.default_rng(seed)
+    coarse = rng.integers(0, 256, (9, 12, 3)).astype(np.float32)
+    smooth = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+    noisy = smooth + rng.normal(scale=4, size=smooth.shape)
+    cams = [cv2.resize(c, (width, height)) for c in rng.random((2, 6, 8), dtype=np.float32)]
+    return noisy.clip(0, 255).astype(np.uint8), np.stack(cams)
+
+
+def _prepare(small: bool) -> tuple[NDArray, NDArray]:
+    return _picture(0, small)
+
+
+def _plain(image: NDArray, cams: NDArray) -> list[NDArray]:
+    return plain_scores(image, cams, ALPHAS, SETTINGS)
+
+
+def _fast(image: NDArray, cams: NDArray) -> list[NDArray]:
+    return pseudo_label_scores(image, cams, ALPHAS, SETTINGS)
+
+
+def _prepare_shards(small: bool) -> tuple[list, list]:
+    seeds = iter(range(2 * _IMAGES_OF_A_SHARD))
+    return tuple([_picture(next(seeds), small) for _ in range(_IMAGES_OF_A_SHARD)] for _ in "ab")
+
+
+def _refine(shard: list[tuple[NDArray, NDArray]]) -> list[NDArray]:
+    """The scores' best classes; passing all scores between processes is no part of the step."""
+    return [scores.argmax(0) for picture in shard for scores in _fast(*picture)]
+
+
+def _in_turn(one: list, other: list) -> list[NDArray]:
+    return _refine(one) + _refine(other)
+
+
+@lru_cache(maxsize=1)
+def _processes() -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(2, multiprocessing.get_context("spawn"))
+
+
+def _side_by_side(one: list, other: list) -> list[NDArray]:
+    """As Snakemake runs the jobs of two shards, which stay while the work is repeated."""
+    first, second = (_processes().submit(_refine, shard) for shard in (one, other))
+    return first.result() + second.result()
+
+
+COMPARISONS = (
+    Comparison(
+        "CRF, both alphas, 500x375, one core",
+        "a model for each alpha",
+        _prepare,
+        _plain,
+        _fast,
+        assert_equal,
+        faster=1.1,
+    ),
+    Comparison(
+        "CRF, two shards, two cores",
+        "one shard after the other, as fast",
+        _prepare_shards,
+        _in_turn,
+        _side_by_side,
+        assert_equal,
+        faster=1.8,
+    ),
+)
