@@ -5,12 +5,16 @@ import pytest
 import torch
 from PIL import Image
 from ruamel.yaml import YAML
+from torch import nn
 
 from benchmarks.steps.cam_inference import plain_cams, random_network
 from hfpl.cam.infer import image_cams, infer_cams, load_cam_network
 from hfpl.images.manifest import ImageRecord, Manifest, write_manifest
+from hfpl.images.normalise import MEAN, STD
 from hfpl.images.reading import ImageRoot
+from hfpl.methods import build_method
 from hfpl.methods.interface import MethodNetwork
+from hfpl.networks.backbones import build_backbone
 from hfpl.params.cam import Variant
 from hfpl.params.load import validate_params
 from hfpl.params.presets import preset_text
