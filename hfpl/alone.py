@@ -7,6 +7,7 @@ A killed run leaves its jobs behind. Each notices within seconds and stops as if
 import fcntl
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -24,18 +25,22 @@ _LOOK_EVERY = 1.0
 
 
 def process_mark(pid: int) -> str:
-    """What tells a process from every other of this machine, later ones of its number included."""
+    """What tells a process from every other, later ones of its number included: host:pid:start."""
+    host = socket.gethostname()
     try:
         # The name, in brackets, may hold anything; the start time is the 20th field after it.
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-        return f"{pid}:{stat.rpartition(')')[2].split()[19]}"
+        return f"{host}:{pid}:{stat.rpartition(')')[2].split()[19]}"
     except (OSError, IndexError):
-        return f"{pid}:"
+        return f"{host}:{pid}:"
 
 
 def is_running(mark: str) -> bool:
-    """Whether the process of a :func:`process_mark` still runs."""
-    number, _, start = mark.partition(":")
+    """Whether the process of a :func:`process_mark` still runs; of another machine's, always."""
+    host, _, process = mark.partition(":")
+    number, _, start = process.partition(":")
+    if host != socket.gethostname():
+        return True  # A job sent to another node is its cluster's to stop.
     try:
         os.kill(int(number), 0)
     except ProcessLookupError:

@@ -45,10 +45,18 @@ def test_a_mark_names_a_process_while_it_runs(other):
 
 def test_a_later_process_of_the_same_number_is_another():
     mark = process_mark(os.getpid())
-    number, _, start = mark.partition(":")
+    before, _, start = mark.rpartition(":")
     assert is_running(mark)
     assert start.isdigit()
-    assert not is_running(f"{number}:{int(start) - 1}")
+    assert not is_running(f"{before}:{int(start) - 1}")
+
+
+def test_a_process_of_another_machine_is_not_looked_for_here(other):
+    host, number, start = process_mark(other.pid).split(":")
+    other.kill()
+    other.wait()
+    assert not is_running(f"{host}:{number}:{start}")
+    assert is_running(f"not-{host}:{number}:{start}")
 
 
 def test_a_job_is_told_to_stop_when_its_run_has_ended(other):

@@ -70,15 +70,22 @@ def folder_fingerprint(root: str | Path, part: Literal["images", "masks"]) -> st
     if root.is_file():
         digest.update(f"{root.stat().st_size} {root.stat().st_mtime_ns}".encode())
     for name in _NAMES[part]:
-        path = root / name
-        files = sorted(path.iterdir()) if path.is_dir() else [path] if path.exists() else []
-        for file in files:
-            if file.is_file():
-                status = file.stat()
-                # Not every file name is valid Unicode.
-                digest.update(os.fsencode(f"{name}/{file.name}"))
-                digest.update(f" {status.st_size} {status.st_mtime_ns}\n".encode())
+        for file, status in _files(root / name):
+            # Not every file name is valid Unicode.
+            digest.update(os.fsencode(f"{name}/{file}"))
+            digest.update(f" {status.st_size} {status.st_mtime_ns}\n".encode())
     return digest.hexdigest()[:16]
+
+
+def _files(path: Path) -> list[tuple[str, os.stat_result]]:
+    """Names, sorted, and status of the files directly in a folder, or of a file; one call each."""
+    if path.is_file():
+        return [(path.name, path.stat())]
+    if not path.is_dir():
+        return []
+    with os.scandir(path) as entries:
+        found = [(entry.name, entry.stat()) for entry in entries if entry.is_file()]
+    return sorted(found, key=lambda file: file[0])
 
 
 def _check_splits(root: ImageRoot, ids: Mapping[str, Sequence[str]]) -> None:

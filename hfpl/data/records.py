@@ -79,6 +79,8 @@ def mask_record(root: ImageRoot, image: ImageRecord, file: str, num_classes: int
 
 def write_split(whole: Manifest, manifests: Sequence[Path]) -> None:
     """Write the manifests of a split, one per shard."""
-    for k, path in enumerate(manifests):
-        images = tuple(i for i in whole.images if shard_of(i.id, len(manifests)) == k)
-        write_manifest(path, Manifest(whole.dataset, whole.split, whole.classes, images))
+    shards: list[list[ImageRecord]] = [[] for _ in manifests]
+    for image in whole.images:
+        shards[shard_of(image.id, len(manifests))].append(image)
+    for path, images in zip(manifests, shards, strict=True):
+        write_manifest(path, Manifest(whole.dataset, whole.split, whole.classes, tuple(images)))

@@ -1,6 +1,7 @@
 """PASCAL VOC 2012's layout: lists, annotations, images and masks below one root."""
 
 import xml.etree.ElementTree as ElementTree
+from collections import Counter
 from collections.abc import Sequence
 from xml.sax.saxutils import escape
 
@@ -53,9 +54,7 @@ def read_list(root: ImageRoot, name: str) -> list[str]:
     file = f"{LISTS}/{name}.txt"
     words = [line.split() for line in root.read(file).decode("utf-8-sig", "replace").splitlines()]
     ids = [w[0] for w in words if w]
-    repeated = (
-        next((i for i in ids if ids.count(i) > 1), None) if len(set(ids)) < len(ids) else None
-    )
+    repeated = next((i for i, count in Counter(ids).items() if count > 1), None)
     if repeated:
         raise ValueError(f"{root.root}/{file}: '{repeated}' is listed twice")
     return sorted(ids)

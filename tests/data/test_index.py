@@ -261,6 +261,21 @@ def test_a_fingerprint_stays_until_a_file_of_its_part_changes(root):
         seen = found
 
 
+def test_a_fingerprint_is_that_of_names_sizes_and_times_in_the_order_of_names(root):
+    (root / voc.MASKS / "folder.png").mkdir()
+    (root / voc.MASKS / "link.png").symlink_to(root / voc.CLASS_FILE)
+    lines = []
+    for folder in (voc.MASKS, voc.LISTS, "masks"):
+        for name in sorted(os.listdir(root / folder)) if (root / folder).exists() else []:
+            path = f"{root}/{folder}/{name}"
+            if not os.path.isdir(path):
+                time = os.stat(path).st_mtime_ns
+                lines.append(f"{folder}/{name} {os.path.getsize(path)} {time}\n")
+    assert len(lines) > 4
+    expected = hashlib.sha256("".join(lines).encode()).hexdigest()[:16]
+    assert folder_fingerprint(root, "masks") == expected
+
+
 @pytest.mark.parametrize("part", sorted(BOTH))
 def test_a_folder_that_is_not_there_has_a_fingerprint(tmp_path, part):
     assert folder_fingerprint(tmp_path / "nowhere", part) == "absent"

@@ -1,41 +1,6 @@
 # Stage ablation: variants over several seeds, each compared with its method's own baseline. No part
 # of 'all': 'snakemake ablation' compares CAMs, 'snakemake ablation-final' what becomes of them.
 
-from hfpl.ablation.estimate import in_words, seconds_left
-from hfpl.ablation.rows import read_rows, run_digest
-from hfpl.params.runs import ablation_runs, final_runs
-from hfpl.provenance import file_digest
-
-RUNS = {"ablation": ablation_runs, "ablation-final": final_runs}
-# A finished run leaves a row here. It is a source like any other from then on: a run whose row is
-# there is not made again, also where its results are not.
-ROWS = f"{SETTINGS['rows']}/{PARAMS.dataset}"
-ROW = f"{ROWS}/{{comparison}}/{{variant}}.{{digest}}.json"
-FINISHED = {path.name.split(".")[-2]: str(path) for path in sorted(Path(ROWS).glob("*/*.json"))}
-COMPARED = f"{COMMON}/{{comparison}}/{{kind}}"
-
-
-@cache
-def ablation_rows(comparison):
-    """Rows of all runs of a comparison."""
-    final = comparison == "ablation-final"
-    starts = {file for stage in (TRAINED if final else ["cam"]) for file in start(stage)}
-    content = [file_digest(sorted(file for file in starts - {PRETRAINED} if Path(file).is_file()))]
-    if not ZIPPED:
-        content += [folder_fingerprint(DATASET.root, part) for part in ("images", "masks")]
-    digests = {
-        run: run_digest(run_params(run), content, final=final) for run in RUNS[comparison](PARAMS)
-    }
-    return [
-        FINISHED.get(digest) or ROW.format(comparison=comparison, variant=run, digest=digest)
-        for run, digest in digests.items()
-    ]
-
-
-def scores_of(wildcards):
-    name = "table" if wildcards.comparison == "ablation-final" else "cam"
-    return f"{VARIANT}/evaluate/{name}.json"
-
 
 rule ablation_row:
     input:
@@ -43,6 +8,8 @@ rule ablation_row:
         model=rules.cam_train.output.model,
     output:
         ROW,
+    log:
+        f"{VARIANT}/evaluate/logs/{{comparison}}-{{digest}}.log",
     wildcard_constraints:
         comparison="|".join(RUNS),
         digest=f"(?!{'|'.join(FINISHED)})[0-9a-f]{{16}}" if FINISHED else "[0-9a-f]{16}",
@@ -53,6 +20,7 @@ rule ablation_row:
         runtime=10,
     shell:
         'hfpl ablation row --params "$HFPL_PARAMS" --variant {wildcards.variant}'
+        " --log {log:q}"
         " --digest {wildcards.digest} --scores {input.scores:q} --model {input.model:q}"
         f" --logs {COMMON}/{{wildcards.variant}}/*/logs/*.tsv --row {{output:q}}"
 
@@ -101,22 +69,3 @@ rule:
         "ablation-final"
     input:
         expand(rules.ablation_table.output, comparison="ablation-final"),
-
-
-def ablation_note(dag):
-    """How many runs of a comparison are to be made, and how long that takes; empty without any."""
-    rows = [job for job in dag.needrun_jobs() if job.rule.name == "ablation_row"]
-    if not rows:
-        return ""
-    names = sorted({job.wildcards.variant for job in rows})
-    variants = [params.variants[params.variant] for params in map(run_params, names)]
-    done = read_rows(sorted(Path(ROWS).glob("ablation/*.json")))
-    done = [row for row in done if row["device"].startswith("CPU") == (not GPU)]
-    seconds = seconds_left(variants, done)
-    at_once = 1 if GPU else max(1, (workflow.cores or THREADS) // THREADS)
-    time = (
-        f"about {in_words(seconds / at_once)} by what {len(done)} finished runs took"
-        if seconds
-        else "no finished run tells how long they take"
-    )
-    return f"ablation: {len(names)} runs to be made; {time}."
