@@ -1,4 +1,4 @@
-# make demo    train and evaluate on the embedded data set (six to eight minutes on two cores, and the installation)
+# make demo    train and evaluate on the embedded data set (four to eight minutes on two cores, and the installation)
 # make test    the fast tests
 # make parity  compare every step with arrays of the published implementation
 # make help    everything else
