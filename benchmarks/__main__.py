@@ -64,8 +64,8 @@ def row(comparison: Comparison, measured: Measured) -> str:
     cells += [ratio, _wanted(comparison.faster)]
     cells += [_megabytes(peak) for peak in (measured.plain_peak, measured.fast_peak)]
     lighter = measured.lighter
-    small = max(measured.plain_peak or 0, measured.fast_peak or 0) < _SMALL
-    cells += ["–" if lighter is None or small else _times(lighter)]
+    told = lighter is not None and max(measured.plain_peak, measured.fast_peak) >= _SMALL
+    cells += [_times(lighter) if told else "–"]
     cells += [_wanted(comparison.lighter)]
     return f"| {' | '.join(cells)} |"
 

@@ -24,6 +24,7 @@ class Comparison:
         fast: what the pipeline calls.
         check: AssertionError where the results of plain and fast are not equal.
         faster, lighter: how many times less time and peak memory are wanted, or None.
+        alone: whether all the work is done in one process, whose peak memory says something.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Comparison:
     check: Callable[[Any, Any], None]
     faster: float | None = None
     lighter: float | None = None
+    alone: bool = True
 
 
 def assert_close(plain: Any, fast: Any) -> None:

@@ -58,13 +58,14 @@ class Measured:
 def measure(module: str, index: int, pairs: int) -> Measured:
     """Measure a comparison of a module of :mod:`benchmarks.steps`."""
     plain, fast = _in_new_process(paired_seconds, module, index, pairs)
-    has_plain = comparisons(module)[index].plain is not None
-    return Measured(
-        plain,
-        fast,
-        _in_new_process(peak_memory, module, index, "plain") if has_plain else None,
-        _in_new_process(peak_memory, module, index, "fast"),
-    )
+    comparison = comparisons(module)[index]
+    peaks = [
+        _in_new_process(peak_memory, module, index, side)
+        if comparison.alone and getattr(comparison, side)
+        else None
+        for side in ("plain", "fast")
+    ]
+    return Measured(plain, fast, *peaks)
 
 
 def paired_seconds(module: str, index: int, pairs: int) -> tuple[list[float], list[float]]:

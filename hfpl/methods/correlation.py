@@ -13,8 +13,8 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 EPSILON = 1e-5
-# Pairs of positions at once: 2 MiB, half of it for each of two cores; on a GPU 256 MiB.
-CPU_BLOCK_PAIRS = 1 << 19
+# Pairs of positions at once: 4 MiB, and on a GPU 256 MiB.
+CPU_BLOCK_PAIRS = 1 << 20
 GPU_BLOCK_PAIRS = 1 << 26
 
 
@@ -79,8 +79,9 @@ def _blocks(flat: Tensor) -> Iterator[tuple[slice, slice]]:
     """Images, and the positions that receive, of each block of pairs."""
     count, _, size = flat.shape
     budget = CPU_BLOCK_PAIRS if flat.device.type == "cpu" else GPU_BLOCK_PAIRS
-    receivers = min(size, max(1, budget // size))
-    images = max(1, budget // (size * receivers))
+    # Threads share a block by its images: a power of two of them, so that all have as many.
+    images = 1 << max(1, (budget // size**2).bit_length() - 1)
+    receivers = min(size, max(1, budget // (size * min(images, count))))
     for first in range(0, count, images):
         for start in range(0, size, receivers):
             yield slice(first, first + images), slice(start, start + receivers)

@@ -2,7 +2,8 @@
 CVPR 2018; method notes, AffinityNet and random walk).
 
 The transition matrix is sparse and only a few row vectors walk, so that time and memory are
-linear in the number of pixels.
+linear in the number of pixels. Neighbours have the same offset wherever they are, which makes the
+matrix a few diagonals: a step multiplies whole rows of numbers, without an index per entry.
 """
 
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from scipy import sparse
 from torch import Tensor
 
 from hfpl.affinity.labels import mean_pool
-from hfpl.affinity.pairs import largest_radius, pair_affinity, pair_indices
+from hfpl.affinity.pairs import largest_radius, pair_affinity, pair_indices, pair_offsets
 
 
 def padded_size(size: tuple[int, int], stride: int) -> tuple[int, int]:
@@ -31,7 +32,7 @@ def padded_size(size: tuple[int, int], stride: int) -> tuple[int, int]:
 
 def affinity_matrix(
     affinity: NDArray[np.float32], height: int, width: int, radius: int
-) -> sparse.csr_array:
+) -> sparse.dia_array:
     """Symmetric matrix of pair affinities, with ones on the diagonal.
 
     It holds the pairs that start at a "from" position (see `hfpl.affinity.pairs`), in both
@@ -54,16 +55,18 @@ def affinity_matrix(
     if affinity.shape != ends.shape:
         raise ValueError(f"affinity must be {ends.shape}, got {affinity.shape}")
     count = height * width
-    start = np.broadcast_to(start, ends.shape).reshape(-1).astype(np.int32)
-    ends, values = ends.reshape(-1).astype(np.int32), affinity.reshape(-1)
-    diagonal = np.arange(count, dtype=np.int32)
-    rows = np.concatenate([diagonal, start, ends])
-    columns = np.concatenate([diagonal, ends, start])
-    data = np.concatenate([np.ones(count, values.dtype), values, values])
-    return sparse.coo_array((data, (rows, columns)), shape=(count, count)).tocsr()
+    steps = [dy * width + dx for dy, dx in pair_offsets(radius)]
+    # Entry (i, j) lies in column j of the diagonal j - i.
+    diagonals = np.zeros((2 * len(steps) + 1, count), affinity.dtype)
+    diagonals[0] = 1
+    forth, back = diagonals[1 : len(steps) + 1], diagonals[len(steps) + 1 :]
+    np.put_along_axis(forth, ends, affinity, axis=1)
+    back[:, start] = affinity
+    offsets = [0, *steps, *(-step for step in steps)]
+    return sparse.dia_array((diagonals, offsets), shape=(count, count))
 
 
-def dense_affinity(features: Tensor, radius: int) -> sparse.csr_array:
+def dense_affinity(features: Tensor, radius: int) -> sparse.dia_array:
     """Affinities of all pairs of one image's feature map, as a sparse matrix.
 
     A map too small for the radius takes the largest radius that fits.
@@ -87,7 +90,7 @@ def dense_affinity(features: Tensor, radius: int) -> sparse.csr_array:
     return affinity_matrix(affinity.cpu().numpy(), height, width, radius)
 
 
-def transition_matrix(affinity: sparse.sparray, beta: float) -> sparse.csc_array:
+def transition_matrix(affinity: sparse.sparray, beta: float) -> sparse.dia_array:
     """Elementwise power beta of the affinities, each column divided by its sum.
 
     Args:
@@ -105,12 +108,13 @@ def transition_matrix(affinity: sparse.sparray, beta: float) -> sparse.csc_array
         raise ValueError(f"affinity must be square, got {affinity.shape}")
     if not beta > 0:
         raise ValueError(f"beta must be positive, got {beta}")
-    matrix = sparse.csc_array(affinity, copy=True)
+    matrix = sparse.dia_array(affinity, copy=True)
     matrix.data **= beta
     sums = matrix.sum(axis=0)
     if not (sums > 0).all():
         raise ValueError("a column of the affinity has no positive entry")
-    matrix.data /= np.repeat(sums, np.diff(matrix.indptr)).astype(matrix.dtype)
+    # Diagonals hold their entries by column.
+    matrix.data /= sums[: matrix.data.shape[1]].astype(matrix.dtype)
     return matrix
 
 
@@ -158,11 +162,16 @@ def random_walk(
     scores = np.zeros((len(cams) + 1, full_height, full_width), np.float32)
     scores[1:, :height, :width] = cams
     scores[0, :height, :width] = (1 - cams.max(axis=0, initial=0)) ** alpha
-    step = sparse.csr_array(transition.T)
-    state = np.ascontiguousarray(mean_pool(scores, stride).reshape(len(scores), count).T)
-    for _ in range(2**log_steps):
-        state = step @ state
-    return np.ascontiguousarray(state.T, dtype=np.float32).reshape(len(scores), *grid)
+    step = sparse.dia_array(transition.T)
+    # One vector after the other: several at once, SciPy would go through the diagonals by entry.
+    walked = np.empty((len(scores), count), np.float32)
+    for row, state in zip(
+        walked, mean_pool(scores, stride).reshape(len(scores), count), strict=True
+    ):
+        for _ in range(2**log_steps):
+            state = step @ state
+        row[:] = state
+    return walked.reshape(len(scores), *grid)
 
 
 def walk_labels(
