@@ -156,8 +156,8 @@ def test_dvc_s_own_runs_and_what_others_have_run(pushed, clone_of, read_plan):
     one.run("git", "commit", "-aqm", "a remote of its own")
     one.run("hfpl", "dvc", "push")
     assert "Data and pipelines are up to date" in one.run("dvc", "repro")
-    one.run("dvc", "exp", "run", "-S", "evaluate.background_score=0.3")
-    assert "background_score: 0.3" in (one.folder / "params.yaml").read_text()
+    one.run("dvc", "exp", "run", "-S", "evaluate.background_score.seam=0.3")
+    assert "seam: 0.3" in (one.folder / "params.yaml").read_text()
     assert "Nothing to be done" in one.plan()
     table = one.read("evaluate/table.csv")
     assert "cam" in one.run("dvc", "metrics", "diff")
@@ -174,7 +174,7 @@ def test_dvc_s_own_runs_and_what_others_have_run(pushed, clone_of, read_plan):
 
     two = clone_of(one)
     two.run("hfpl", "dvc", "pull")
-    two.write_params("evaluate.background_score=0.3")
+    two.write_params("evaluate.background_score.seam=0.3")
     assert set(read_plan(two.plan())) == {"evaluate_cams", "evaluate", "report"}
     assert "Stage 'evaluate' is cached" in two.run("dvc", "repro", "--pull")
     assert two.read("evaluate/table.csv") == table
