@@ -56,11 +56,12 @@ def find_leftovers(
     """
     kept = {Path(path) for path in committed}
     runs = {*params.variants, *ablation_runs(params), *final_runs(params)}
-    found = [*_folders(results, set(params.datasets), runs, kept)]
+    stages = list(stage_folders(results))
+    found = [*_folders(results, stages, set(params.datasets), runs, kept)]
     gone = tuple(leftover.path for leftover in found)
     current = results / params.dataset
     in_use = kept | set(_of_every_run(current, params.variant, runs, planned))
-    for folder in stage_folders(results):
+    for folder in stages:
         if any(folder.is_relative_to(path) for path in gone):
             continue
         if folder.is_relative_to(current):
@@ -81,7 +82,7 @@ def committed_results() -> set[str]:
 
 
 def remove(leftovers: Iterable[Leftover], metadata: Path = METADATA) -> None:
-    """Remove them, what Snakemake remembers of them, and folders that are empty then."""
+    """Remove them, and what Snakemake remembers of them."""
     for leftover in leftovers:
         for path in leftover.files:
             forget(path, metadata)
@@ -92,21 +93,17 @@ def remove(leftovers: Iterable[Leftover], metadata: Path = METADATA) -> None:
 
 
 def _folders(
-    results: Path, datasets: set[str], runs: set[str], kept: set[Path]
+    results: Path, stages: list[Path], datasets: set[str], runs: set[str], kept: set[Path]
 ) -> Iterator[Leftover]:
     """Folders of data sets and variants, told by the folders of stages that are in them."""
-    for dataset in sorted({_dataset_folder(results, f) for f in stage_folders(results)}):
+    for dataset in sorted({results / f.relative_to(results).parts[0] for f in stages}):
         if dataset.name not in datasets and not _holds(dataset, kept):
             yield Leftover(dataset, "no data set of params.yaml")
             continue
-        variants = {f.parent for f in stage_folders(results) if f.is_relative_to(dataset)}
+        variants = {f.parent for f in stages if f.is_relative_to(dataset)}
         for variant in sorted(variants - {dataset}):
             if variant.name not in runs and not _holds(variant, kept):
                 yield Leftover(variant, "no variant of params.yaml")
-
-
-def _dataset_folder(results: Path, stage: Path) -> Path:
-    return results / stage.relative_to(results).parts[0]
 
 
 def _holds(folder: Path, kept: set[Path]) -> bool:

@@ -60,6 +60,12 @@ def read_plan() -> Callable[[str], dict[str, tuple[int, str]]]:
 
 
 @pytest.fixture(scope="session")
+def after_walk() -> set[str]:
+    """Rules that run where the walk and nothing before it has changed."""
+    return {"walk", "segment_train", "segment_test", "evaluate_masks", "evaluate", "report"}
+
+
+@pytest.fixture(scope="session")
 def digests() -> Callable[[Path], dict[str, str]]:
     """Digest of every result below a folder, by path; logs and benchmarks are no results."""
 
