@@ -1,7 +1,9 @@
 """A backbone so small that its methods can be followed by hand."""
 
+import math
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -64,3 +66,17 @@ def batch() -> Callable[..., tuple[torch.Tensor, torch.Tensor]]:
 def sizes(request) -> tuple[int, int, int]:
     """Images, height and width of batches."""
     return request.param
+
+
+@pytest.fixture(scope="session")
+def plain_margin() -> Callable[[np.ndarray, torch.Tensor], float]:
+    """Binary cross-entropy of the mean of each map, averaged over images and classes."""
+
+    def compute(scores: np.ndarray, labels: torch.Tensor) -> float:
+        values = []
+        for i, k in np.ndindex(*labels.shape):
+            p = 1 / (1 + math.exp(-scores[i, k].mean()))
+            values.append(-math.log(p if labels[i, k] else 1 - p))
+        return sum(values) / len(values)
+
+    return compute

@@ -1,7 +1,5 @@
 """The plain classification network against loops."""
 
-import math
-
 import numpy as np
 import pytest
 import torch
@@ -18,16 +16,7 @@ def plain_scores(network, images: torch.Tensor) -> np.ndarray:
     return out
 
 
-def plain_margin(scores: np.ndarray, labels: torch.Tensor) -> float:
-    """Binary cross-entropy of the mean of each map, averaged over images and classes."""
-    values = []
-    for i, k in np.ndindex(*labels.shape):
-        p = 1 / (1 + math.exp(-scores[i, k].mean()))
-        values.append(-math.log(p if labels[i, k] else 1 - p))
-    return sum(values) / len(values)
-
-
-def test_the_loss_is_that_of_the_mean_of_the_scores(build, batch, sizes):
+def test_the_loss_is_that_of_the_mean_of_the_scores(build, batch, plain_margin, sizes):
     network = build("cam")
     images, labels = batch(sizes[0], 3, *sizes[1:])
     loss = network.losses(images, labels, 0.0)

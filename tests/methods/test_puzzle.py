@@ -41,14 +41,6 @@ def plain_tiled(network, images: torch.Tensor) -> np.ndarray:
     return out
 
 
-def plain_margin(scores: np.ndarray, labels: torch.Tensor) -> float:
-    values = []
-    for i, k in np.ndindex(*labels.shape):
-        p = 1 / (1 + math.exp(-scores[i, k].mean()))
-        values.append(-math.log(p if labels[i, k] else 1 - p))
-    return sum(values) / len(values)
-
-
 @settings(deadline=None, max_examples=30)
 @given(st.integers(1, 3), st.integers(1, 20), st.integers(1, 20), st.sampled_from([1, 2, 4]))
 def test_tiles_match_loops(images, height, width, stride):
@@ -68,7 +60,7 @@ def test_joining_undoes_the_cutting(images, height, width):
 
 
 @pytest.mark.parametrize("progress", [0.0, 0.2, 0.5, 0.9])
-def test_losses_match_plain_computation(build, batch, sizes, progress):
+def test_losses_match_plain_computation(build, batch, plain_margin, sizes, progress):
     network = build("puzzle", alpha=4.0)
     images, labels = batch(sizes[0], 3, *sizes[1:])
     loss = network.losses(images, labels, progress)
