@@ -35,8 +35,14 @@ def add_params(parser: argparse.ArgumentParser, job: str, *, variant: bool = Fal
     parser.set_defaults(job=job)
 
 
-def add_runtime(parser: argparse.ArgumentParser, *, workers: bool = True) -> None:
-    """Options about where the work runs; none of them is a parameter."""
+def add_runtime(
+    parser: argparse.ArgumentParser, workers: str | None = "processes that load images"
+) -> None:
+    """Options about where the work runs; none of them is a parameter.
+
+    Args:
+        workers: what processes beside the main one do; None where there are none.
+    """
     parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda or cuda:<n>")
     parser.add_argument(
         "--threads",
@@ -50,8 +56,8 @@ def add_runtime(parser: argparse.ArgumentParser, *, workers: bool = True) -> Non
             "--workers",
             type=_count_or_auto,
             metavar="N",
-            help="processes that load images; auto (default): one for each core that the threads "
-            "leave free, 0: the main process loads",
+            help=f"{workers}; auto (default): one for each core that the threads leave free, "
+            "0: none, the main process does it",
         )
 
 

@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     test = actions.add_parser("test", help="write the label maps of a shard's images")
     add_params(test, "segment_test")
-    add_runtime(test)
+    add_runtime(test, workers="processes of the CRF, beside the network")
     add_images(test)
     add_file(test, "manifest", "manifest of the shard")
     test.add_argument(
@@ -87,7 +87,7 @@ def _add_apply(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="take scales and CRF from segment.test of this parameter file, not from the model",
     )
-    add_runtime(parser, workers=False)
+    add_runtime(parser, workers=None)
     parser.set_defaults(run=_apply)
 
 

@@ -1,6 +1,6 @@
 """Test the segmentation network at several scales, with and without a CRF after it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from hfpl.images.manifest import read_manifests, read_masks
+from hfpl.images.manifest import ImageRecord, read_manifests, read_masks
 from hfpl.images.normalise import normalise
 from hfpl.images.reading import ImageRoot
 from hfpl.networks.backbones import build_backbone
@@ -16,8 +16,9 @@ from hfpl.networks.deeplab import DeepLab
 from hfpl.params.network import Network
 from hfpl.params.segment import Segment
 from hfpl.progress import track
-from hfpl.pseudo.crf import crf_settings, dense_crf
+from hfpl.pseudo.crf import crf_settings
 from hfpl.runtime import Runtime
+from hfpl.segment.refine import Scored, refined_labels
 from hfpl.segment.train import build_deeplab
 from hfpl.storage.shards import write_shard
 from hfpl.storage.tensors import load_network
@@ -45,23 +46,33 @@ def segment_shard(
     content = read_manifests([manifest])
     images = content.images
     if masks is not None:
-        scored = read_masks([masks])
-        images = [record for record in images if record.id in scored]
+        known = read_masks([masks])
+        images = [record for record in images if record.id in known]
     trained = load_deeplab(settings, network, len(content.classes), model, runtime)
-    crf = crf_settings(settings.test.crf)
+    scored = _scored(trained, images, root, settings.test.scales, runtime)
+    final = refined_labels(scored, crf_settings(settings.test.crf), runtime.workers)
     with (
         write_shard(plain, content.classes) as plain_shard,
         write_shard(refined, content.classes) as refined_shard,
         track(f"segment test {manifest.stem}", len(images), "images") as advance,
     ):
-        for record in images:
-            pixels = np.asarray(root.image(record))
-            scores = class_probabilities(trained, pixels, settings.test.scales, runtime)
-            plain_shard.add_mask(record.id, scores.argmax(0).astype(np.uint8))
-            final = dense_crf(pixels, scores, crf)
-            refined_shard.add_mask(record.id, final.argmax(0).astype(np.uint8))
+        for image, labels in final:
+            plain_shard.add_mask(image.name, image.scores.argmax(0).astype(np.uint8))
+            refined_shard.add_mask(image.name, labels)
             advance()
     return len(images)
+
+
+def _scored(
+    network: DeepLab,
+    images: Sequence[ImageRecord],
+    root: ImageRoot,
+    scales: Sequence[float],
+    runtime: Runtime,
+) -> Iterator[Scored]:
+    for record in images:
+        pixels = np.asarray(root.image(record))
+        yield Scored(record.id, pixels, class_probabilities(network, pixels, scales, runtime))
 
 
 def load_deeplab(

@@ -82,6 +82,8 @@ ENVIRONMENT = {
     "HFPL_DOWNLOADS": SETTINGS["downloads"],
     "HFPL_THREADS": THREADS,
     "HFPL_WORKERS": SETTINGS["workers"],
+    # Beside a GPU the CRF has the cores; without one, shards that run at once share them.
+    "HFPL_CRF_WORKERS": SETTINGS["workers"] if GPU else 0,
     RUN_VARIABLE: process_mark(os.getpid()),
 }
 shell.prefix(

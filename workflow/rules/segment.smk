@@ -57,6 +57,7 @@ rule segment_test:
         key=key("segment_test"),
     shell:
         'hfpl segment test --params "$HFPL_PARAMS" --expect {params.key[digest]} --log {log:q}'
-        ' --threads {threads} --images "$HFPL_IMAGES" --manifest {input.manifest:q}'
+        " --threads {threads} --workers $HFPL_CRF_WORKERS"
+        ' --images "$HFPL_IMAGES" --manifest {input.manifest:q}'
         " --masks {input.masks:q} --model {input.model:q}"
         " --plain {output.plain:q} --refined {output.refined:q}"
