@@ -1,0 +1,115 @@
+"""Carry the ablation's rows over a change of code that changes no result.
+
+    python scripts/carry_rows.py COMMIT [--check 3] [--threads 1] [--folder build/carried]
+
+A row counts for one state of the code, and hours of training stand behind a table of them. Where
+the code changed since COMMIT and nothing else did, some runs, spread over the methods, are made
+again from nothing; if each of them scores what its row says, to the last digit, the rows of COMMIT
+are renamed to today's digests and say which runs were made again. Else nothing is changed. For
+generated data sets, on the kind of machine that made the rows.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+DIGESTS = """
+import json
+from hfpl.ablation.rows import run_digest
+from hfpl.params import load_params
+from hfpl.params.load import resolve
+from hfpl.params.runs import ablation_runs
+from hfpl.provenance import file_digest
+params = load_params({params!r})
+content = [file_digest([])]
+runs = ablation_runs(params)
+print(json.dumps({{run: run_digest(resolve(params, run), content, final=False) for run in runs}}))
+"""
+
+
+def main() -> int:
+    """Check and rename; 1 where a run scores otherwise."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("commit", metavar="COMMIT")
+    parser.add_argument("--check", type=int, default=3, metavar="N", help="runs to make again")
+    parser.add_argument("--threads", type=int, default=1, help="that the rows were made with")
+    parser.add_argument("--folder", type=Path, default=Path("build/carried"), help="of new runs")
+    parser.add_argument("--rows", type=Path, default=REPOSITORY / "docs" / "ablation" / "shapes")
+    args = parser.parse_args()
+    if args.check < 1:
+        parser.error("--check: at least one run shows that the results are the same")
+    rows = stale_rows(args.commit, args.rows / "ablation", args.folder)
+    if not rows:
+        print("no row of that commit is out of date")
+        return 0
+    chosen = spread(sorted(rows), args.check)
+    for run in chosen:
+        path, digest = rows[run]
+        again = make_again(run, args.folder.resolve(), args.threads)
+        if again != json.loads(path.read_text())["scores"]:
+            print(f"{run}: scores otherwise than its row says; rows left as they are")
+            return 1
+        print(f"{run}: the same to the last digit", flush=True)
+    for run, (path, digest) in rows.items():
+        row = json.loads(path.read_text())
+        row.setdefault("carried", []).append({"from": row["digest"], "made_again": chosen})
+        row["digest"] = digest
+        target = path.with_name(f"{run}.{digest}.json")
+        temporary = target.with_suffix(".tmp")
+        temporary.write_text(json.dumps(row, indent=1) + "\n")
+        temporary.replace(target)
+        path.unlink()
+    print(f"{len(rows)} rows carried over")
+    return 0
+
+
+def stale_rows(commit: str, folder: Path, work: Path) -> dict[str, tuple[Path, str]]:
+    """Rows of a commit's code by run, each with today's digest where that is another one."""
+    params = REPOSITORY / "params.yaml"
+    clone = (work / "before").resolve()
+    shutil.rmtree(clone, ignore_errors=True)
+    subprocess.run(["git", "clone", "--quiet", "--no-checkout", REPOSITORY, clone], check=True)
+    subprocess.run(["git", "-c", "advice.detachedHead=false", "checkout", "--quiet", commit],
+                   cwd=clone, check=True)  # fmt: skip
+    before, now = digests(clone, params), digests(REPOSITORY, params)
+    return {
+        run: (folder / f"{run}.{before[run]}.json", now[run])
+        for run in before.keys() & now.keys()
+        if before[run] != now[run] and (folder / f"{run}.{before[run]}.json").is_file()
+    }
+
+
+def digests(code: Path, params: Path) -> dict[str, str]:
+    """Digest of each of the ablation's runs under a state of the code."""
+    script = DIGESTS.format(params=str(params))
+    found = subprocess.run([sys.executable, "-c", script], cwd=code, check=True,
+                           env={**os.environ, "PYTHONPATH": str(code)},
+                           stdout=subprocess.PIPE, text=True)  # fmt: skip
+    return json.loads(found.stdout)
+
+
+def spread(names: list[str], count: int) -> list[str]:
+    """Some of sorted names, evenly spread."""
+    count = min(count, len(names))
+    return [names[place * len(names) // count] for place in range(count)]
+
+
+def make_again(run: str, folder: Path, threads: int) -> list[dict]:
+    """Scores of a run that is made from nothing with today's code."""
+    results, rows = folder / "results", folder / "rows"
+    digest = digests(REPOSITORY, REPOSITORY / "params.yaml")[run]
+    row = rows / "shapes" / "ablation" / f"{run}.{digest}.json"
+    row.unlink(missing_ok=True)
+    command = [Path(sys.executable).parent / "snakemake", "--cores", "all", "--config",
+               f"results={results}", f"rows={rows}", f"threads={threads}", "--", row]  # fmt: skip
+    subprocess.run(command, cwd=REPOSITORY, check=True)
+    return json.loads(row.read_text())["scores"]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
