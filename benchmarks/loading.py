@@ -16,7 +16,7 @@ from hfpl.affinity.train import train_affinity
 from hfpl.cam.train import CamSettings, train_cam
 from hfpl.data.generate import SHAPES_LISTS, write_shapes
 from hfpl.data.index import write_index
-from hfpl.images.manifest import MaskRecord, read_manifests
+from hfpl.images.manifest import read_manifests
 from hfpl.images.reading import ImageRoot
 from hfpl.params import Params
 from hfpl.params.load import validate_params
@@ -129,7 +129,7 @@ def _write_results(
     with write_shard(scores) as of_scores, write_shard(labels) as of_labels:
         for record in read_manifests(manifests).images:
             file = f"SegmentationClass/{record.id}.png"
-            mask = root.mask(MaskRecord(record.id, file, ""))
+            mask = root.mask(file)
             channels = [0, *(k + 1 for k in record.tags)]
             maps = np.stack([mask == channel for channel in channels]).astype(np.float32)
             of_scores.add_scores(record.id, channels, maps)

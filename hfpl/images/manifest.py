@@ -15,7 +15,7 @@ SPLITS = ("train", "val")
 """``train``: what is trained on (VOC: trainaug). ``val``: what is held out."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ImageRecord:
     """One image.
 
@@ -35,7 +35,7 @@ class ImageRecord:
     sha256: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class MaskRecord:
     """The ground truth of one scored image; fields as in :class:`ImageRecord`."""
 

@@ -8,9 +8,9 @@ import numpy as np
 from PIL import Image
 
 from hfpl.images.decode import UNREADABLE, decode_image, shrunk_size
-from hfpl.images.manifest import ImageRecord, MaskRecord
+from hfpl.images.manifest import ImageRecord
 from hfpl.images.palette import decode_mask
-from hfpl.storage.archive import Archive, read_file
+from hfpl.storage.archive import Archive
 
 _LARGEST = 512 * 2**20
 """Bytes of the largest file that is read out of a zip."""
@@ -33,22 +33,21 @@ class ImageRoot:
             path = self.root / folder
             return sorted(p.name for p in path.iterdir() if p.is_file()) if path.is_dir() else []
         start = f"{folder}/"
-        names = (n[len(start) :] for n in self._zip().namelist() if n.startswith(start))
+        names = (n[len(start) :] for n in self._opened().names() if n.startswith(start))
         return sorted(n for n in names if n and "/" not in n)
 
     def exists(self, file: str) -> bool:
         """Whether a file is there."""
         if self.root.is_dir():
             return (self.root / file).is_file()
-        return file in self._zip().NameToInfo
+        return file in self._opened()
 
     def read(self, file: str) -> bytes:
         """Content of a file; ValueError names it where it cannot be read."""
         try:
             if self.root.is_dir():
                 return (self.root / file).read_bytes()
-            archive = self._zip()
-            return read_file(archive, archive.getinfo(file), _LARGEST)
+            return self._opened().read(file, _LARGEST)
         except KeyError:
             raise ValueError(f"{self.root}/{file}: cannot be read: not there") from None
         except (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
@@ -72,23 +71,24 @@ class ImageRoot:
             )
         return image
 
-    def mask(self, record: MaskRecord, size: tuple[int, int] | None = None) -> np.ndarray:
+    def mask(self, file: str, size: tuple[int, int] | None = None) -> np.ndarray:
         """Label map, uint8 (h, w), 255 where the annotators left it open.
 
         Args:
             size: height and width to shrink it to, where its image is shrunk too.
         """
         try:
-            mask = decode_mask(self.read(record.file))
+            mask = decode_mask(self.read(file))
         except UNREADABLE as error:
-            raise ValueError(f"{self.root}/{record.file}: not a readable mask: {error}") from None
+            raise ValueError(f"{self.root}/{file}: not a readable mask: {error}") from None
         if size and mask.shape != size and shrunk_size(mask.shape, max(size)) == size:
             small = Image.fromarray(mask).resize(size[::-1], Image.Resampling.NEAREST)
             return np.asarray(small)
         return mask
 
-    def _zip(self) -> zipfile.ZipFile:
+    def _opened(self) -> Archive:
         try:
-            return self._archive.zip
+            self._archive.open()
+            return self._archive
         except (zipfile.BadZipFile, NotImplementedError) as error:
             raise ValueError(f"{self.root}: not a readable zip file: {error}") from None

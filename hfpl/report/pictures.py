@@ -87,7 +87,7 @@ def _examples(
         tags, scores = cams.scores(record.id, size)
         if max(tags, default=0) >= num_classes:
             raise ValueError(f"'{record.id}': its CAMs are of a data set with more classes")
-        truth = root.mask(truths[record.id], size) if record.id in truths else None
+        truth = root.mask(truths[record.id].file, size) if record.id in truths else None
         yield Example(
             record.id,
             np.asarray(root.image(record)),

@@ -2,14 +2,19 @@
 
 import os
 import zipfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+import numpy as np
+
+from hfpl.storage.names import Names
 
 
 class Archive:
-    """A zip file, opened again in every process.
+    """Members of a zip file by name, in under a hundred bytes of memory each and their names.
 
-    A forked process shares the position in an open file with its parent, and an open file cannot
-    be sent to another process at all.
+    The file is opened again in every process: a forked one shares the position in an open file
+    with its parent, and an open file cannot be sent to another process at all.
 
     Raises:
         OSError, zipfile.BadZipFile, NotImplementedError: at the first access in a process, where
@@ -20,19 +25,79 @@ class Archive:
         self.path = path
         self._process: int | None = None
 
-    @property
-    def zip(self) -> zipfile.ZipFile:
-        """The file, open in this process."""
-        if self._process != os.getpid():
-            self._zip = zipfile.ZipFile(self.path)
-            self._process = os.getpid()
-        return self._zip
+    def __contains__(self, name: str) -> bool:
+        self.open()
+        return self._directory.find(name) is not None
+
+    def names(self) -> Iterator[str]:
+        """Names of all members, sorted."""
+        self.open()
+        return iter(self._directory.names)
+
+    def read(self, name: str, limit: int | None = None) -> bytes:
+        """Content of a member.
+
+        Args:
+            limit: where the archive is not trusted: see :func:`read_file`.
+
+        Raises:
+            KeyError: there is none of that name; others as :func:`read_file`.
+        """
+        self.open()
+        info = self._directory.find(name)
+        if info is None:
+            raise KeyError(name)
+        return self._zip.read(info) if limit is None else read_file(self._zip, info, limit)
+
+    def open(self) -> None:
+        """Open the file, where it is not yet in this process; errors as of the class."""
+        if self._process == os.getpid():
+            return
+        self._zip = zipfile.ZipFile(self.path)
+        self._directory = _Directory(self._zip.infolist())
+        # Python's own directory takes half a kilobyte per member, in every loading process.
+        self._zip.filelist.clear()
+        self._zip.NameToInfo.clear()
+        self._process = os.getpid()
 
     def __getstate__(self) -> dict[str, Path]:
         return {"path": self.path}
 
     def __setstate__(self, state: dict[str, Path]) -> None:
         self.__init__(**state)
+
+
+class _Directory:
+    """What a zip says of its members, in arrays; of several of one name the last counts."""
+
+    _FIELDS = np.dtype(
+        [
+            ("header_offset", "u8"),
+            ("compress_size", "u8"),
+            ("file_size", "u8"),
+            ("CRC", "u4"),
+            ("compress_type", "u2"),
+            ("flag_bits", "u2"),
+        ]
+    )
+
+    def __init__(self, infos: Sequence[zipfile.ZipInfo]) -> None:
+        infos = sorted(infos, key=lambda info: info.filename)
+        self._fields = np.array(
+            [tuple(getattr(info, name) for name in self._FIELDS.names) for info in infos],
+            self._FIELDS,
+        )
+        self.names = Names([info.filename for info in infos])
+
+    def find(self, name: str) -> zipfile.ZipInfo | None:
+        """The member of a name, or None."""
+        place = self.names.find(name)
+        if place is None:
+            return None
+        info = zipfile.ZipInfo(name)
+        for field, value in zip(self._FIELDS.names, self._fields[place].item(), strict=True):
+            setattr(info, field, value)
+        return info
 
 
 _BOUNDED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)

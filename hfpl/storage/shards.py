@@ -18,6 +18,7 @@ from hfpl.images.decode import UNREADABLE
 from hfpl.images.palette import class_table, decode_mask, encode_mask
 from hfpl.storage.archive import Archive, add_file
 from hfpl.storage.atomic import replacing
+from hfpl.storage.names import Names
 
 _INDEX = "index.json"
 _CLASSES = "classes.csv"
@@ -111,23 +112,36 @@ class Shard:
         self.path = Path(path)
         try:
             self._archive = Archive(self.path)
-            self._index: dict[str, list[int] | None] = json.loads(self._archive.zip.read(_INDEX))
+            index = json.loads(self._archive.read(_INDEX))
         except FileNotFoundError:
             raise ValueError(f"{path}: no such file") from None
         except (zipfile.BadZipFile, KeyError, ValueError) as error:
             raise ValueError(f"{path}: not a shard: {error}") from None
-        if not isinstance(self._index, dict):
+        if not isinstance(index, dict) or not all(
+            of is None or isinstance(of, list) for of in index.values()
+        ):
             raise ValueError(f"{path}: not a shard: {_INDEX} lists no images")
+        ids = sorted(index)
+        self._names = Names(ids)
+        place = {image_id: number for number, image_id in enumerate(ids)}
+        self._order = np.array([place[image_id] for image_id in index], np.uint32)
+        # Few different sets of classes exist.
+        kinds = [None if index[image_id] is None else tuple(index[image_id]) for image_id in ids]
+        self._kinds = list(dict.fromkeys(kinds))
+        number = {kind: k for k, kind in enumerate(self._kinds)}
+        self._kind = np.array([number[kind] for kind in kinds], np.uint32)
+
+    def __contains__(self, image_id: str) -> bool:
+        return self._names.find(image_id) is not None
 
     @property
     def ids(self) -> list[str]:
         """Names of the images, in the order they were written."""
-        return list(self._index)
+        return [self._names[place] for place in self._order]
 
     def class_table(self) -> bytes | None:
         """CSV of labels, names and colours, where the shard holds it."""
-        archive = self._archive.zip
-        return archive.read(_CLASSES) if _CLASSES in archive.NameToInfo else None
+        return self._archive.read(_CLASSES) if _CLASSES in self._archive else None
 
     def scores(self, image_id: str, size: tuple[int, int]) -> tuple[list[int], np.ndarray]:
         """Classes and their scores, float32 (m, h, w) in [0, 1]; m = 0 for an untagged image."""
@@ -145,7 +159,7 @@ class Shard:
             raise ValueError(
                 f"{self.path}: '{image_id}' is {levels.shape[1:]}, its image {tuple(size)} pixels"
             )
-        return classes, restored(levels)
+        return list(classes), restored(levels)
 
     def mask(self, image_id: str) -> np.ndarray:
         """Label map, uint8 (h, w)."""
@@ -158,31 +172,31 @@ class Shard:
 
     def members(self) -> Iterator[tuple[str, bytes]]:
         """Name and PNG of every image that has a result, in the order they were written."""
-        for image_id, classes in self._index.items():
-            if classes is None or classes:
-                yield image_id, self._read(image_id)
+        for place in self._order:
+            if self._kinds[self._kind[place]] != ():
+                yield self._names[place], self._read(self._names[place])
 
     def _read(self, image_id: str) -> bytes:
         try:
-            return self._archive.zip.read(f"{image_id}.png")
+            return self._archive.read(f"{image_id}.png")
         except (zipfile.BadZipFile, KeyError, OSError, RuntimeError) as error:
             raise ValueError(f"{self.path}: '{image_id}' cannot be read: {error}") from None
 
-    def _classes(self, image_id: str) -> list[int] | None:
-        try:
-            return self._index[image_id]
-        except KeyError:
-            raise ValueError(f"{self.path}: no result for image '{image_id}'") from None
+    def _classes(self, image_id: str) -> tuple[int, ...] | None:
+        place = self._names.find(image_id)
+        if place is None:
+            raise ValueError(f"{self.path}: no result for image '{image_id}'")
+        return self._kinds[self._kind[place]]
 
 
 class Shards:
     """Several shards read as one, for example all of a split."""
 
     def __init__(self, paths: Sequence[str | Path]) -> None:
-        self._of = {image_id: s for s in map(Shard, paths) for image_id in s.ids}
+        self._shards = [Shard(path) for path in paths]
 
     def __contains__(self, image_id: str) -> bool:
-        return image_id in self._of
+        return any(image_id in shard for shard in self._shards)
 
     def scores(self, image_id: str, size: tuple[int, int]) -> tuple[list[int], np.ndarray]:
         """As :meth:`Shard.scores`."""
@@ -193,7 +207,7 @@ class Shards:
         return self._find(image_id).mask(image_id)
 
     def _find(self, image_id: str) -> Shard:
-        try:
-            return self._of[image_id]
-        except KeyError:
-            raise ValueError(f"no shard holds a result for image '{image_id}'") from None
+        for shard in self._shards:
+            if image_id in shard:
+                return shard
+        raise ValueError(f"no shard holds a result for image '{image_id}'")

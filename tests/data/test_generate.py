@@ -12,7 +12,7 @@ from PIL import Image
 from hfpl.data import voc
 from hfpl.data.generate import SHAPES_LISTS, write_shapes
 from hfpl.data.shapes import CLASS_NAMES, draw_scene
-from hfpl.images.manifest import ImageRecord, MaskRecord
+from hfpl.images.manifest import ImageRecord
 from hfpl.images.reading import ImageRoot
 from hfpl.params.dataset import ShapesDataset
 
@@ -48,7 +48,7 @@ def ids_of(root: ImageRoot) -> list[str]:
 
 def picture_and_mask(root: ImageRoot, name: str) -> tuple[np.ndarray, np.ndarray]:
     picture = root.image(ImageRecord(name, f"{voc.IMAGES}/{name}.jpg", 48, 48, (), ""))
-    return np.array(picture), root.mask(MaskRecord(name, f"{voc.MASKS}/{name}.png", ""))
+    return np.array(picture), root.mask(f"{voc.MASKS}/{name}.png")
 
 
 def test_equal_settings_give_equal_bytes(archive, tmp_path):

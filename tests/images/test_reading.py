@@ -91,7 +91,7 @@ def test_every_image_becomes_rgb(root):
 
 
 def test_masks_are_label_maps(root):
-    assert np.array_equal(root.mask(mask("a")), MASK)
+    assert np.array_equal(root.mask(mask("a").file), MASK)
 
 
 def test_a_missing_file_is_named(root):
@@ -141,7 +141,7 @@ def test_files_that_are_no_images_are_named(folder, content):
     with pytest.raises(ValueError, match=r"JPEGImages/bad\.jpg: not a readable image: ."):
         root.image(image("bad"))
     with pytest.raises(ValueError, match=r"SegmentationClass/bad\.png: not a readable mask: ."):
-        root.mask(mask("bad"))
+        root.mask(mask("bad").file)
 
 
 @pytest.mark.parametrize("name", ["JPEGImages/clear.jpg", "SegmentationClass/a.png"])
@@ -149,7 +149,7 @@ def test_flipped_bytes_give_a_picture_or_one_clear_error(folder, name):
     content = FILES[name]
     root = ImageRoot(folder)
     read = root.mask if name.endswith("png") else root.image
-    record = mask("a") if name.endswith("png") else image("clear")
+    record = mask("a").file if name.endswith("png") else image("clear")
     other = []
     for seed in range(400):
         chosen = random.Random(seed)
@@ -170,7 +170,7 @@ def test_flipped_bytes_give_a_picture_or_one_clear_error(folder, name):
 def test_a_mask_with_three_channels_is_refused(folder):
     (folder / "SegmentationClass" / "rgb.png").write_bytes(FILES["JPEGImages/clear.jpg"])
     with pytest.raises(ValueError, match=r"rgb\.png: not a readable mask: .* found mode RGBA"):
-        ImageRoot(folder).mask(mask("rgb"))
+        ImageRoot(folder).mask(mask("rgb").file)
 
 
 def test_a_damaged_member_of_a_zip_is_named(tmp_path):
@@ -241,7 +241,7 @@ def test_real_photographs_and_their_masks_are_read(photographs: Path):
     names = [name.removesuffix(".png") for name in root.names("SegmentationClass")][::40]
     assert len(names) > 3
     for name in names:
-        labels = root.mask(mask(name))
+        labels = root.mask(mask(name).file)
         picture = root.image(ImageRecord(name, f"JPEGImages/{name}.jpg", *labels.shape, (), ""))
         assert picture.mode == "RGB"
         assert picture.size == labels.shape[::-1]
@@ -256,4 +256,4 @@ def test_what_is_no_image_is_named_without_an_object_in_memory(tmp_path, content
     with pytest.raises(ValueError, match=r"a\.jpg: not a readable image: in no image format"):
         ImageRoot(tmp_path).image(record)
     with pytest.raises(ValueError, match=r"a\.jpg: not a readable mask: in no image format"):
-        ImageRoot(tmp_path).mask(MaskRecord("a", "a.jpg", ""))
+        ImageRoot(tmp_path).mask("a.jpg")

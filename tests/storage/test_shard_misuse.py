@@ -119,3 +119,11 @@ def test_loader_processes_can_share_what_was_opened_before_they_began(tmp_path):
     for worker in workers:
         worker.join()
     assert wrong == [0, 0, 0]
+
+
+@pytest.mark.parametrize("index", ["[]", '{"a": 1}', '{"a": "bc"}', "{", '{"a": {"b": 1}}'])
+def test_a_broken_list_of_images_is_an_error(tmp_path, index):
+    with zipfile.ZipFile(tmp_path / "broken.zip", "w") as archive:
+        archive.writestr("index.json", index)
+    with pytest.raises(ValueError, match=r"broken\.zip: not a shard"):
+        Shard(tmp_path / "broken.zip")
