@@ -108,7 +108,7 @@ def _downloaded(params: Params) -> dict[str, Source]:
 
 
 def _sources(args: argparse.Namespace) -> str:
-    from hfpl.data.download import human
+    from hfpl.sizes import human
 
     sources = _downloaded(read_params(args))
     for name, source in sources.items():
@@ -122,7 +122,8 @@ def _sources(args: argparse.Namespace) -> str:
 
 
 def _download(args: argparse.Namespace) -> str:
-    from hfpl.data.download import fetch, human
+    from hfpl.data.download import fetch
+    from hfpl.sizes import human
     from hfpl.storage.atomic import write_json
 
     sources = _downloaded(read_params(args))

@@ -17,6 +17,7 @@ from typing import Any
 from hfpl import __version__
 from hfpl.params.downloads import Source
 from hfpl.progress import track
+from hfpl.sizes import human
 
 _MIB = 2**20
 _TIMEOUT = 60.0
@@ -76,14 +77,6 @@ def fetch(source: Source, path: str | Path, waits: Sequence[float] = (1, 5, 20))
         f"{path}: could not be downloaded ({'; '.join(problems)}); try again later, give other "
         "urls in the parameters, or put a copy there yourself"
     )
-
-
-def human(size: int) -> str:
-    """A number of bytes as a person reads it."""
-    for unit, length in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
-        if size >= length:
-            return f"{size / length:.1f} {unit}"
-    return f"{size} bytes"
 
 
 class _Part:

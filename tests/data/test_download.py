@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hfpl.data.download import Fetched, fetch, human
+from hfpl.data.download import Fetched, fetch
 from hfpl.params.downloads import Source
 
 CONTENT = bytes(range(256)) * 12_000  # 3 MB: several chunks
@@ -252,8 +252,3 @@ def test_a_full_disk_is_named_and_the_beginning_kept(server, served, path):
     fetch(source(server.url("a")), path)
     assert path.read_bytes() == CONTENT
     assert server.requests == [("a", None), ("a", "bytes=1500000-")]
-
-
-def test_sizes_are_readable():
-    found = [human(n) for n in (0, 999, 1000, 252907541, 19336861798)]
-    assert found == ["0 bytes", "999 bytes", "1.0 kB", "252.9 MB", "19.3 GB"]
