@@ -4,11 +4,12 @@ import csv
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from hfpl.evaluate.table import BEST, NO_SCORES
-from hfpl.images.manifest import ImageRecord, MaskRecord, read_manifests, read_masks
+from hfpl.images.manifest import ImageRecord, read_manifests, read_masks
 from hfpl.images.reading import ImageRoot
 from hfpl.report.choice import choose_images
 from hfpl.report.plots import (
@@ -60,34 +61,43 @@ def draw_contact_sheet(
     Raises:
         ValueError: a file cannot be read, or a result does not fit its image.
     """
-    manifest = read_manifests(manifests)
-    truths = read_masks(masks)
-    chosen = choose_images(manifest.images, truths, count)
+    chosen = _choose(manifests, masks, count)
     sheet = contact_sheet(
-        _examples(chosen, len(manifest.classes), truths, root, results),
-        manifest.classes,
-        f"Contact sheet: {run}, {manifest.split}",
-        f"{len(chosen)} of {len(manifest.images)} images, chosen by their names, not by any score",
+        _examples(chosen, root, results),
+        chosen.classes,
+        f"Contact sheet: {run}, {chosen.split}",
+        f"{len(chosen.images)} of {chosen.of} images, chosen by their names, not by any score",
     )
     with replacing(output) as temporary:
         sheet.save(temporary, "PNG", optimize=True)
 
 
-def _examples(
-    images: Sequence[ImageRecord],
-    num_classes: int,
-    truths: Mapping[str, MaskRecord],
-    root: ImageRoot,
-    results: StageResults,
-) -> Iterator[Example]:
+class _Chosen(NamedTuple):
+    """Images to show, the files of their masks by id, and what of their split is told."""
+
+    images: list[ImageRecord]
+    truths: dict[str, str]
+    classes: tuple[str, ...]
+    split: str
+    of: int
+
+
+def _choose(manifests: Sequence[Path], masks: Sequence[Path], count: int) -> _Chosen:
+    manifest, truths = read_manifests(manifests), read_masks(masks)
+    images = choose_images(manifest.images, truths, count)
+    files = {image.id: truths[image.id].file for image in images if image.id in truths}
+    return _Chosen(images, files, manifest.classes, manifest.split, len(manifest.images))
+
+
+def _examples(chosen: _Chosen, root: ImageRoot, results: StageResults) -> Iterator[Example]:
     cams, labels = Shards(results.cams), Shards(results.labels)
     predictions = Shards(results.predictions)
-    for record in images:
+    for record in chosen.images:
         size = (record.height, record.width)
         tags, scores = cams.scores(record.id, size)
-        if max(tags, default=0) >= num_classes:
+        if max(tags, default=0) >= len(chosen.classes):
             raise ValueError(f"'{record.id}': its CAMs are of a data set with more classes")
-        truth = root.mask(truths[record.id].file, size) if record.id in truths else None
+        truth = root.mask(chosen.truths[record.id], size) if record.id in chosen.truths else None
         yield Example(
             record.id,
             np.asarray(root.image(record)),
