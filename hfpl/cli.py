@@ -11,6 +11,7 @@ from importlib import import_module
 from pathlib import Path
 
 from hfpl.alone import alone, stop_with_run
+from hfpl.processes import rank
 from hfpl.progress import Interrupted
 
 COMMANDS = {
@@ -36,6 +37,10 @@ COMMANDS = {
     "export": ("hfpl.storage.command", "unpack a shard into PNG files"),
 }
 """Subcommand → module that defines it, and a line about it. Only the one asked for is loaded."""
+
+
+_FIRST_SPEAKS = 1.0
+"""Seconds that the other processes of a training leave process 0 for its last words."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -82,24 +87,29 @@ def _run(args: argparse.Namespace) -> int:
         if log:
             log.parent.mkdir(parents=True, exist_ok=True)
             log.open("a").close()
-            stop_with_run()
+            if rank() == 0:
+                stop_with_run()
     except OSError as error:
         print(f"hfpl {name}: error: --log {log}: {error}", file=sys.stderr, flush=True)
         return 1
     try:
-        with alone(log) if log else nullcontext(), _messages(log):
+        with alone(log) if log and rank() == 0 else nullcontext(), _messages(log):
             line = args.run(args)
     except (ValueError, OSError, Interrupted, KeyboardInterrupt) as error:
         # Files and keys are named in the message; the traceback goes to the log alone.
         text = " ".join(str(error).split()) or "interrupted"
         message = f"hfpl {name}: error: {text}"
         _append(log, traceback.format_exc())
+        if rank() > 0:
+            # Process 0 says it, and its launcher ends it as soon as this one has ended.
+            time.sleep(_FIRST_SPEAKS)
+            return 1
         print(message, file=sys.stderr, flush=True)
         return 1
     except Exception:
         _append(log, traceback.format_exc())
         raise
-    if line:
+    if line and rank() == 0:
         message = f"{name}: {line} ({time.monotonic() - began:.0f} s)"
         _append(log, message)
         print(message, file=sys.stderr, flush=True)
@@ -109,8 +119,10 @@ def _run(args: argparse.Namespace) -> int:
 @contextmanager
 def _messages(log: Path | None) -> Iterator[None]:
     """What the package reports while it works goes to stderr, and to the log file."""
-    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
-    if log:
+    handlers: list[logging.Handler] = [logging.NullHandler()]
+    if rank() == 0:
+        handlers = [logging.StreamHandler(sys.stderr)]
+    if log and rank() == 0:
         handlers.append(logging.FileHandler(log, encoding="utf-8"))
     logger = logging.getLogger("hfpl")
     level = logger.level

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 
 from tqdm import tqdm
 
+from hfpl.processes import rank
+
 
 class Interrupted(RuntimeError):
     """The work was asked to stop and has saved what it needs to go on."""
@@ -25,7 +27,12 @@ def track(name: str, total: int, unit: str, start: int = 0) -> Iterator[Callable
         total: number of units of the whole work.
         unit: plural of the unit.
         start: units done in an earlier, interrupted run.
+
+    Of several processes, the first alone shows anything.
     """
+    if rank() > 0:
+        yield lambda **figures: None
+        return
     if sys.stderr.isatty():
         with tqdm(
             total=total,

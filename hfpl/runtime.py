@@ -11,6 +11,8 @@ import cv2
 import numpy as np
 import torch
 
+from hfpl.processes import local_count, local_rank
+
 
 @dataclass(frozen=True)
 class Runtime:
@@ -46,7 +48,8 @@ def set_up(device: str = "auto", threads: int | None = None, workers: int | None
     """Choose the device, fix the number of threads of this process and let it keep its memory.
 
     Args:
-        device: ``auto`` (a GPU where there is one), ``cpu``, ``cuda`` or ``cuda:<n>``.
+        device: ``auto`` (a GPU where there is one), ``cpu``, ``cuda`` or ``cuda:<n>``. Of several
+            processes on a machine, each takes the GPU of its number.
         threads: of torch's operators; None leaves torch's choice.
         workers: processes that load images beside the main one; None: one for each core that the
             threads leave free, at most 8, and on a GPU at least one. On a CPU without a free core
@@ -70,6 +73,14 @@ def set_up(device: str = "auto", threads: int | None = None, workers: int | None
         raise ValueError(f"--workers {workers}: expected at least 0")
     if chosen.type == "cuda" and not torch.cuda.is_available():
         raise ValueError(f"--device {device}: torch finds no CUDA device; use --device cpu")
+    if chosen.type == "cuda" and local_count() > 1:
+        if local_count() > torch.cuda.device_count():
+            raise ValueError(
+                f"{local_count()} processes need as many GPUs, torch finds "
+                f"{torch.cuda.device_count()}; start fewer, or use --device cpu"
+            )
+        chosen = torch.device("cuda", local_rank())
+        torch.cuda.set_device(chosen)
     if threads:
         torch.set_num_threads(threads)
     # OpenCV's own threads would compete with torch's and with the loader's processes.
@@ -77,7 +88,7 @@ def set_up(device: str = "auto", threads: int | None = None, workers: int | None
     _keep_freed_memory()
     if workers is None:
         busy = torch.get_num_threads() if chosen.type == "cpu" else 1
-        free = _cores() - busy
+        free = _cores() // local_count() - busy
         workers = max(int(chosen.type == "cuda"), min(_MOST_WORKERS, free))
     return Runtime(chosen, max(0, workers))
 

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from hfpl.parallel import whole_batch
+
 # Keeps the logarithms finite and the mean of an empty set 0.
 EPSILON = 1e-5
 
@@ -11,7 +13,8 @@ def affinity_loss(affinity: Tensor, bg_pos: Tensor, fg_pos: Tensor, neg: Tensor)
     """Balanced cross-entropy of affinities (method notes, AffinityNet and random walk).
 
     -1/4 E_bg[log(a + 1e-5)] - 1/4 E_fg[log(a + 1e-5)] - 1/2 E_neg[log(1 + 1e-5 - a)], where each
-    mean is the sum over its pairs in the whole batch divided by (their number + 1e-5).
+    mean is the sum over its pairs in the whole batch, of which each process may have a part,
+    divided by (their number + 1e-5).
 
     Args:
         affinity: (N, P_offsets, n_from) in [0, 1].
@@ -36,4 +39,5 @@ def affinity_loss(affinity: Tensor, bg_pos: Tensor, fg_pos: Tensor, neg: Tensor)
 
 def _mean(values: Tensor, mask: Tensor) -> Tensor:
     mask = mask.to(values.dtype)
-    return (values * mask).sum() / (mask.sum() + EPSILON)
+    total, count = whole_batch(torch.stack([(values * mask).sum(), mask.sum()])[None]).sum(0)
+    return total / (count + EPSILON)

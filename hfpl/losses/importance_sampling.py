@@ -26,6 +26,7 @@ def draw_positions(
     form: Form = "binomial",
     samples: int = 10,
     generator: torch.Generator | None = None,
+    uniform: Tensor | None = None,
 ) -> Tensor:
     """Draw positions per image and foreground class, with replacement.
 
@@ -37,6 +38,7 @@ def draw_positions(
     Shape:
         scores: float (N, K, h, w), foreground logits (binomial), or (N, C, h, w) with C = K + 1
             and the background in channel 0 (multinomial).
+        uniform: float64 (N, K, samples) in [0, 1), used in place of numbers from the generator.
         returns: int64 (N, K, samples), flat positions ``y * w + x`` in [0, h * w).
 
     ``generator`` must live on the device of ``scores``; a given generator state gives the same
@@ -50,12 +52,13 @@ def draw_positions(
     with torch.no_grad():
         cumulative = _position_weights(scores, form).flatten(2).double().cumsum(2)
         total = cumulative[..., -1:]
-        uniform = torch.rand(
-            (*cumulative.shape[:2], samples),
-            generator=generator,
-            device=scores.device,
-            dtype=torch.float64,
-        )
+        if uniform is None:
+            uniform = torch.rand(
+                (*cumulative.shape[:2], samples),
+                generator=generator,
+                device=scores.device,
+                dtype=torch.float64,
+            )
         positions = torch.searchsorted(cumulative, uniform * total, right=True)
         # Rounding of uniform * total up to total would point one past the end.
         positions = positions.clamp_(max=cumulative.shape[2] - 1)
@@ -70,6 +73,7 @@ def importance_sampling_loss(
     form: Form = "binomial",
     samples: int = 10,
     generator: torch.Generator | None = None,
+    uniform: Tensor | None = None,
     positions: Tensor | None = None,
 ) -> Tensor:
     """Mean binary cross-entropy at drawn positions, over images, foreground classes and draws.
@@ -85,6 +89,7 @@ def importance_sampling_loss(
         scores: float (N, K, h, w), foreground logits (binomial), or (N, C, h, w) with C = K + 1
             and the background in channel 0 (multinomial).
         labels: (N, K), any real or bool dtype, values in [0, 1], without the background.
+        uniform: as :func:`draw_positions`.
         positions: int64 (N, K, M) flat positions in [0, h * w), used in place of a draw; M takes
             the place of ``samples``.
         returns: scalar, float32 (float64 for float64 scores), >= 0.
@@ -97,7 +102,9 @@ def importance_sampling_loss(
     _check_labels(labels, scores, form)
     scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
     if positions is None:
-        positions = draw_positions(scores, form=form, samples=samples, generator=generator)
+        positions = draw_positions(
+            scores, form=form, samples=samples, generator=generator, uniform=uniform
+        )
     else:
         _check_positions(positions, labels, scores)
     if form == "multinomial":

@@ -20,6 +20,7 @@ from hfpl.losses import (
 )
 from hfpl.methods.interface import MethodLoss, Term, View
 from hfpl.networks.interface import full_precision
+from hfpl.parallel import own_part, size
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,11 @@ def _sampled(view: View, labels: Tensor, isl: Isl) -> Tensor:
     if isl.form == "expected":
         return expected_importance_sampling_loss(view.foreground, labels)
     scores = _all_channels(view) if isl.form == "multinomial" else view.foreground
-    return importance_sampling_loss(scores, labels, form=isl.form, samples=isl.samples)
+    whole = (size() * len(labels), labels.shape[1], isl.samples)
+    uniform = own_part(torch.rand(whole, dtype=torch.float64, device=labels.device))
+    return importance_sampling_loss(
+        scores, labels, form=isl.form, samples=isl.samples, uniform=uniform
+    )
 
 
 def _similarity(view: View, labels: Tensor, fsl: Fsl) -> Tensor:

@@ -1,7 +1,8 @@
 """Pixel-to-prototype contrast [Du, Fu, Liu, Wang, CVPR 2022]; the method notes, section 7.
 
 All functions take the positions of a whole batch in one row: P = N * h * w positions, D features,
-C channels with background in channel 0.
+C channels with background in channel 0. Where several processes share the batch, each has the
+positions of its own part.
 """
 
 from typing import NamedTuple
@@ -9,6 +10,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from hfpl.parallel import whole_batch
 
 TEMPERATURE = 0.1
 PROTOTYPE_SHARE = 8
@@ -78,6 +81,7 @@ def prototypes(features: Tensor, scores: Tensor) -> Tensor:
         features: (P, D).
         scores: (N, C, h, w).
     """
+    features, scores = whole_batch(features), whole_batch(scores)
     rows = scores.transpose(0, 1).flatten(1)
     count = max(1, rows.shape[1] // PROTOTYPE_SHARE)
     last = rows.topk(count, dim=1).values[:, -1:]
@@ -113,12 +117,14 @@ def intra_view_contrast(features: Tensor, means: Tensor, targets: Tensor) -> Ten
     first, last = semi_hard_places(len(means))
     negatives = similarity.topk(last, dim=1).values[:, first:]
     logits = torch.cat([own, negatives], 1) / TEMPERATURE
-    losses = torch.logsumexp(logits, 1) - logits[:, 0]
+    # The terms are means over each class's positions in the whole batch.
+    losses = whole_batch(torch.logsumexp(logits, 1) - logits[:, 0])
+    own, targets = whole_batch(own.detach()), whole_batch(targets)
     present = targets.unique()
     total = losses.new_zeros(())
     for channel in present:
         places = (targets == channel).nonzero().flatten()
-        chosen = halves(own[places, 0].detach())
+        chosen = halves(own[places, 0])
         if len(chosen):
             total = total + losses[places[chosen]].mean()
     return total / len(present)

@@ -14,6 +14,7 @@ from hfpl.networks.backbones import build_backbone
 from hfpl.networks.interface import StandsOnBackbone
 from hfpl.params.network import Network, Pretrain
 from hfpl.params.training import AdamW, LearningRateFactors
+from hfpl.processes import rank
 from hfpl.runtime import Runtime, seed_torch
 from hfpl.storage.tensors import load_tensors, save_tensors
 from hfpl.training.loop import Plan
@@ -52,6 +53,8 @@ def pretrain_backbone(
     plan = Plan("pretrain", steps, steps, _POWER, settings.seed)
     samples = _Pictures(settings)
     train_stage(classifier, samples, loss_of, settings.batch, optimiser, plan, files, runtime)
+    if rank() > 0:
+        return
     tensors, _ = load_tensors(files.model)
     prefix = "backbone."
     save_tensors(

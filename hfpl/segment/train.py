@@ -15,6 +15,7 @@ from hfpl.images.manifest import Manifest, read_manifests
 from hfpl.images.palette import IGNORE
 from hfpl.images.reading import ImageRoot
 from hfpl.networks.deeplab import DeepLab
+from hfpl.parallel import whole_batch
 from hfpl.params.network import Network
 from hfpl.params.segment import Segment, SegmentAugmentation, SegmentHead
 from hfpl.runtime import Runtime
@@ -49,7 +50,7 @@ def train_segment(
         images, masks = batch
         with runtime.autocast():
             logits = deeplab(images.contiguous(memory_format=torch.channels_last))
-        return {"total": functional.cross_entropy(logits, masks.long(), ignore_index=IGNORE)}
+        return {"total": pixel_loss(logits, masks)}
 
     samples = SegmentSamples(manifest, root, labels, settings.augmentation)
     # As published, the learning rate would reach zero one step after the last.
@@ -71,6 +72,18 @@ def train_segment(
         runtime,
         {DESCRIPTION: describe_model(settings, network, manifest)},
     )
+
+
+def pixel_loss(logits: Tensor, masks: Tensor) -> Tensor:
+    """Mean cross-entropy of the pixels that are labelled, over the whole batch.
+
+    Args:
+        logits: float (N, C, H, W).
+        masks: uint8 (N, H, W); ignored pixels do not count.
+    """
+    total = functional.cross_entropy(logits, masks.long(), ignore_index=IGNORE, reduction="sum")
+    total, count = whole_batch(torch.stack([total, (masks != IGNORE).sum().to(total)])[None]).sum(0)
+    return total / count
 
 
 DESCRIPTION = "segment"

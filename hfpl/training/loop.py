@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 
 from hfpl.networks.interface import StandsOnBackbone
+from hfpl.parallel import any_process, means, over_processes, wait_for_all
+from hfpl.processes import rank
 from hfpl.progress import Interrupted, track
 from hfpl.runtime import seed_torch
 from hfpl.training.checkpoint import Checkpoint
@@ -58,6 +60,8 @@ def run_training(
 ) -> list[dict[str, float]]:
     """Train in place, going on from the checkpoint where there is one.
 
+    Of several processes that share each batch, the first writes the checkpoints.
+
     Args:
         batches: from the first step to the batches of that and all later steps.
         loss_of: see :data:`LossOf`.
@@ -73,6 +77,7 @@ def run_training(
     start = progress["step"]
     history = _History(plan.steps, progress)
     network.train()
+    loss_of = over_processes(network, loss_of)
     saved = time.monotonic()
     with track(plan.name, plan.steps, "steps", start) as advance, _stop_signals() as stopped:
         for step, batch in enumerate(batches(start), start):
@@ -86,11 +91,14 @@ def run_training(
             advance(**history.add(step, losses))
             if step + 1 == plan.steps:
                 break  # All is done: a signal that comes now has nothing to interrupt.
-            stop = stopped()
-            if stop or time.monotonic() - saved > _CHECKPOINT_EVERY:
-                checkpoint.save(network, optimiser, history.state(step + 1))
+            stop, due = any_process(stopped(), time.monotonic() - saved > _CHECKPOINT_EVERY)
+            if stop or due:
+                state = history.state(step + 1)
+                if rank() == 0:
+                    checkpoint.save(network, optimiser, state)
                 saved = time.monotonic()
             if stop:
+                wait_for_all()  # The first to go has its launcher end the others.
                 raise Interrupted(f"{plan.name}: stopped at step {step + 1}, checkpoint written")
     return history.rows
 
@@ -112,15 +120,15 @@ class _History:
         self._count += 1
         if (step + 1) % self._window and step + 1 < self._steps:
             return {}
-        means = {name: float(total) / self._count for name, total in self._sums.items()}
-        _check_finite(means, step + 1)
-        self.rows.append({"step": step + 1, **means})
+        found = {name: total / self._count for name, total in means(self._sums).items()}
+        _check_finite(found, step + 1)
+        self.rows.append({"step": step + 1, **found})
         self._sums, self._count = {}, 0
-        return {"loss": means["total"]}
+        return {"loss": found["total"]}
 
     def state(self, step: int) -> dict[str, Any]:
         """What a checkpoint needs to go on as if nothing had happened."""
-        sums = {name: float(total) for name, total in self._sums.items()}
+        sums = means(self._sums)
         _check_finite(sums, step)  # A checkpoint of a failed training would fail again.
         return {"step": step, "history": self.rows, "sums": sums, "count": self._count}
 

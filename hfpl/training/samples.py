@@ -1,7 +1,8 @@
 """Which samples make up each step, and their loading in the background.
 
 A step's samples and each sample's random changes depend on the seed and on their place in the
-training alone: not on the number of loader processes, and not on where a run was interrupted.
+training alone: not on the number of processes that load them or share a batch, and not on where a
+run was interrupted.
 """
 
 import signal
@@ -12,6 +13,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, default_collate
 
+from hfpl.parallel import raise_any
 from hfpl.runtime import Runtime, derived_seed, generator
 
 
@@ -39,17 +41,28 @@ def steps_per_epoch(samples: int, batch: int) -> int:
 
 
 def load_batches(
-    samples: RandomSamples, batch: int, start: int, steps: int, seed: int, runtime: Runtime
+    samples: RandomSamples,
+    batch: int,
+    start: int,
+    steps: int,
+    seed: int,
+    runtime: Runtime,
+    part: slice = slice(None),
 ) -> Iterator[list[torch.Tensor]]:
     """Batches of the steps ``start`` to ``steps``, on the runtime's device.
 
-    Every epoch visits the samples in a new random order. ValueError as
-    :func:`steps_per_epoch`.
+    Every epoch visits the samples in a new random order.
+
+    Args:
+        part: of each batch, what this process loads.
+
+    Raises:
+        ValueError: as :func:`steps_per_epoch`; a sample cannot be read, in all processes.
     """
     per_epoch = steps_per_epoch(len(samples), batch)
     loader = DataLoader(
         _Keyed(samples, seed),
-        batch_sampler=_Order(len(samples), batch, per_epoch, start, steps, seed),
+        batch_sampler=_Order(len(samples), batch, per_epoch, start, steps, seed, part),
         num_workers=runtime.workers,
         pin_memory=runtime.device.type == "cuda",
         collate_fn=_collate,
@@ -57,17 +70,25 @@ def load_batches(
         prefetch_factor=4 if runtime.workers else None,
     )
     for tensors in loader:
-        if isinstance(tensors, ValueError):
-            raise tensors
+        raise_any(tensors if isinstance(tensors, ValueError) else None)
         yield [t.to(runtime.device, non_blocking=True) for t in tensors]
 
 
 class _Order:
     """For each step the (epoch, index) of its samples."""
 
-    def __init__(self, samples: int, batch: int, per_epoch: int, start: int, steps: int, seed: int):
+    def __init__(
+        self,
+        samples: int,
+        batch: int,
+        per_epoch: int,
+        start: int,
+        steps: int,
+        seed: int,
+        part: slice,
+    ) -> None:
         self.samples, self.batch, self.per_epoch = samples, batch, per_epoch
-        self.start, self.steps, self.seed = start, steps, seed
+        self.start, self.steps, self.seed, self.part = start, steps, seed, part
 
     def __len__(self) -> int:
         return self.steps - self.start
@@ -80,7 +101,7 @@ class _Order:
                 order = generator("order", self.seed, epoch).permutation(self.samples)
                 of_epoch = epoch
             chosen = order[place * self.batch : (place + 1) * self.batch]
-            yield [(epoch, int(index)) for index in chosen]
+            yield [(epoch, int(index)) for index in chosen[self.part]]
 
 
 class _Keyed(Dataset):

@@ -7,11 +7,14 @@ from typing import Any
 import torch
 
 from hfpl.networks.interface import StandsOnBackbone
+from hfpl.parallel import joined, part_of
 from hfpl.params.training import AdamW, Sgd
+from hfpl.processes import rank
 from hfpl.runtime import Runtime
 from hfpl.storage.atomic import write_text
 from hfpl.storage.tensors import save_network
 from hfpl.training.checkpoint import Checkpoint
+from hfpl.training.layers import share_layers
 from hfpl.training.loop import LossOf, Plan, history_csv, run_training
 from hfpl.training.optimiser import make_optimiser
 from hfpl.training.samples import RandomSamples, load_batches
@@ -50,22 +53,31 @@ def train_stage(
 ) -> None:
     """Train a network and write its weights and history; goes on from a checkpoint.
 
+    The processes that torchrun started, if it did, each take an equal part of every batch; the
+    first of them writes the files.
+
     Args:
+        batch: samples of a step, in all processes together.
         metadata: kept in the file of the weights.
 
     Raises:
-        ValueError: too few samples for a batch, or the loss is not finite.
+        ValueError: too few samples for a batch, a batch without equal parts, or the loss is not
+            finite.
         hfpl.progress.Interrupted: the process was asked to stop.
     """
     network.to(runtime.device, memory_format=torch.channels_last)
-    history = run_training(
-        network,
-        make_optimiser(network, optimiser),
-        lambda start: load_batches(samples, batch, start, plan.steps, plan.seed, runtime),
-        loss_of,
-        plan,
-        files.checkpoint,
-    )
-    write_text(files.history, history_csv(history))
-    save_network(files.model, network, metadata)
-    files.checkpoint.remove()
+    with joined(runtime.device):
+        part = part_of(batch, f"{plan.name.split()[0]}.batch")
+        share_layers(network, part.stop - part.start)
+        history = run_training(
+            network,
+            make_optimiser(network, optimiser),
+            lambda start: load_batches(samples, batch, start, plan.steps, plan.seed, runtime, part),
+            loss_of,
+            plan,
+            files.checkpoint,
+        )
+    if rank() == 0:
+        write_text(files.history, history_csv(history))
+        save_network(files.model, network, metadata)
+        files.checkpoint.remove()

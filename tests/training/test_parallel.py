@@ -1,0 +1,248 @@
+"""Several processes train as one does: same batches, draws, statistics, gradients and files.
+
+Run as a script under torchrun's variables, this file trains: ``IMAGES OUT CASE [CASE ...]``.
+"""
+
+import csv
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from ruamel.yaml import YAML
+
+from hfpl.affinity.train import train_affinity
+from hfpl.cam.train import CamSettings, train_cam
+from hfpl.images.manifest import ImageRecord, Manifest, write_manifest
+from hfpl.images.reading import ImageRoot
+from hfpl.params.cam import Variant
+from hfpl.params.load import validate_params
+from hfpl.params.presets import preset_text
+from hfpl.params.training import LearningRateFactors, Sgd
+from hfpl.progress import Interrupted
+from hfpl.runtime import set_up
+from hfpl.segment.train import train_segment
+from hfpl.storage.shards import write_shard
+from hfpl.storage.tensors import load_tensors
+from hfpl.training import stage
+from hfpl.training.samples import load_batches
+from hfpl.training.stage import TrainingFiles
+
+STEPS, BATCH, IMAGES = 10, 4, 9
+SIDE = 40
+
+VARIANTS = {
+    "seam": {"method": "seam", "isl": "binomial", "fsl": True},
+    "multinomial": {"method": "seam", "isl": "multinomial", "fsl": True},
+    "cam": {"method": "cam", "isl": "expected", "fsl": True},
+    "puzzle": {"method": "puzzle", "isl": "binomial", "fsl": False},
+    "ppc": {"method": "ppc", "isl": "binomial", "fsl": True},
+}
+CASES = (*VARIANTS, "affinity", "segment")
+
+
+def write_images(folder: Path) -> None:
+    """Images of blocks in the colours of their classes, with scores and label maps.
+
+    The images differ in how much of them is labelled: parts of a batch count differently.
+    """
+    rng = np.random.default_rng(0)
+    colours = np.array([(40, 40, 40), (220, 60, 60), (60, 200, 60), (60, 60, 220)])
+    records = []
+    with (
+        write_shard(folder / "low.zip") as low,
+        write_shard(folder / "high.zip") as high,
+        write_shard(folder / "labels.zip") as labels,
+    ):
+        for number in range(IMAGES):
+            name = f"image{number}"
+            tags = tuple(sorted({number % 3, number // 3}))
+            blocks = rng.choice([0, *(t + 1 for t in tags)], (SIDE // 8, SIDE // 8))
+            mask = blocks.repeat(8, 0).repeat(8, 1).astype(np.uint8)
+            noise = rng.integers(-30, 31, (SIDE, SIDE, 3))
+            pixels = (colours[mask] + noise).clip(0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / f"{name}.png")
+            channels = [0, *(t + 1 for t in tags)]
+            scores = np.stack([mask == c for c in channels]).astype(np.float32)
+            low.add_scores(name, channels, scores * 0.9)
+            high.add_scores(name, channels, scores * 0.8)
+            mask[: 4 * number] = 255
+            labels.add_mask(name, mask)
+            records.append(ImageRecord(name, f"{name}.png", SIDE, SIDE, tags, "0" * 64))
+    manifest = Manifest("test", "train", ("a", "b", "c"), tuple(records))
+    write_manifest(folder / "train-0.json", manifest)
+
+
+def train(case: str, images: Path, out: Path, *, batch: int = BATCH) -> TrainingFiles:
+    """Train a case for ten steps; the files go to ``out``.
+
+    By SGD: AdamW's first steps take the sign of a gradient, also of one that is rounding alone.
+    """
+    params = validate_params(YAML(typ="safe").load(preset_text("micro")))
+    out.mkdir(parents=True, exist_ok=True)
+    files = TrainingFiles(out / "model.safetensors", out / "history.csv", "digest")
+    factors = LearningRateFactors(biases=2.0, new_weights=3.0, new_biases=6.0)
+    sgd = Sgd(name="sgd", lr=0.01, weight_decay=5e-4, momentum=0.9, power=0.9, factors=factors)
+    epochs = STEPS // (IMAGES // BATCH)
+    manifests, root, runtime = [images / "train-0.json"], ImageRoot(images), set_up("cpu", 1, 0)
+    changes = {"optimiser": sgd, "batch": batch}
+    if case in VARIANTS:
+        cam = params.cam.model_copy(update={**changes, "epochs": epochs})
+        settings = CamSettings(cam, Variant(**VARIANTS[case], seed=0), params.network)
+        train_cam(settings, manifests, root, None, files, runtime)
+    elif case == "affinity":
+        affinity = params.affinity.model_copy(update={**changes, "epochs": epochs})
+        scores = [images / "low.zip"], [images / "high.zip"]
+        train_affinity(affinity, params.network, 0, manifests, root, *scores, None, files, runtime)
+    else:
+        segment = params.segment.model_copy(update={**changes, "iterations": STEPS})
+        labels = [images / "labels.zip"]
+        train_segment(segment, params.network, 0, manifests, root, labels, None, files, runtime)
+    return files
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+def start(processes: int, *arguments: str, **environment: str) -> list[subprocess.Popen]:
+    """What torchrun would start, without its own processes in between."""
+    common = {
+        **os.environ,
+        "OMP_NUM_THREADS": "1",
+        "TORCHELASTIC_RUN_ID": "test",
+        "MASTER_ADDR": "127.0.0.1",
+        "PORTS": " ".join(str(free_port()) for _ in arguments),
+        "WORLD_SIZE": str(processes),
+        "LOCAL_WORLD_SIZE": str(processes),
+        **environment,
+    }
+    return [
+        subprocess.Popen(
+            [sys.executable, __file__, *arguments],
+            env={**common, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(processes)
+    ]
+
+
+def run(processes: int, *arguments: str) -> None:
+    """Run to the end, and show the errors of one that failed."""
+    running = start(processes, *arguments)
+    errors = [process.communicate(timeout=300)[1] for process in running]
+    assert [p.returncode for p in running] == [0] * processes, "\n".join(errors)[-4000:]
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("images")
+    write_images(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def together(images, tmp_path_factory):
+    """Results of two processes, by case."""
+    out = tmp_path_factory.mktemp("together")
+    run(2, str(images), str(out), *CASES)
+    return out
+
+
+def read(folder: Path) -> tuple[list[dict[str, float]], dict[str, torch.Tensor]]:
+    rows = csv.DictReader((folder / "history.csv").read_text().splitlines())
+    history = [{name: float(value) for name, value in row.items()} for row in rows]
+    return history, load_tensors(folder / "model.safetensors")[0]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_two_processes_take_the_steps_of_one(images, together, tmp_path, case):
+    train(case, images, tmp_path)
+    same(tmp_path, together / case)
+
+
+def same(one: Path, other: Path) -> None:
+    """Both folders hold the same training, but for rounding, and nothing else."""
+    (rows, tensors), (found_rows, found) = read(one), read(other)
+    assert [row["step"] for row in found_rows] == list(range(1, STEPS + 1))
+    for row, found_row in zip(rows, found_rows, strict=True):
+        assert found_row == pytest.approx(row, rel=2e-4, abs=2e-5)
+    assert found.keys() == tensors.keys()
+    for name, tensor in tensors.items():
+        torch.testing.assert_close(found[name], tensor, rtol=1e-3, atol=5e-4, msg=name)
+    assert sorted(p.name for p in other.iterdir()) == ["history.csv", "model.safetensors"]
+
+
+def stop_in_step(number: int) -> pytest.MonkeyPatch:
+    """Have this process signalled while it loads the batch after a number of steps."""
+
+    def batches(*arguments):
+        for step, batch in enumerate(load_batches(*arguments)):
+            if step == number:
+                os.kill(os.getpid(), signal.SIGTERM)
+            yield batch
+
+    patch = pytest.MonkeyPatch()
+    patch.setattr(stage, "load_batches", batches)
+    return patch
+
+
+def test_two_processes_go_on_where_one_stopped_and_one_where_two_did(images, tmp_path):
+    """A signal to one of two stops both after the same step, and one checkpoint is written."""
+    train("seam", images, tmp_path / "whole")
+    patch = stop_in_step(3)
+    with pytest.raises(Interrupted, match="stopped at step 4"):
+        train("seam", images, tmp_path / "cut/seam")
+    patch.undo()
+    assert [p.name for p in (tmp_path / "cut/seam").iterdir()] == ["model.checkpoint"]
+
+    stopping = start(2, str(images), str(tmp_path / "cut"), "seam", STOP="1 2")
+    errors = [process.communicate(timeout=100)[1] for process in stopping]
+    assert all("Interrupted: cam train: stopped at step 7" in text for text in errors), errors
+    assert [p.name for p in (tmp_path / "cut/seam").iterdir()] == ["model.checkpoint"]
+
+    train("seam", images, tmp_path / "cut/seam")
+    same(tmp_path / "whole", tmp_path / "cut/seam")
+
+
+@pytest.mark.parametrize("broken", [0, 5])
+def test_a_sample_that_one_process_cannot_read_ends_both_with_the_same_error(
+    images, tmp_path, broken
+):
+    shutil.copytree(images, tmp_path / "images")
+    (tmp_path / f"images/image{broken}.png").write_bytes(b"no image")
+    running = start(2, str(tmp_path / "images"), str(tmp_path / "out"), "seam")
+    for process in running:
+        last = process.communicate(timeout=100)[1].splitlines()[-1]
+        assert f"image{broken}.png: not a readable image" in last
+    assert [p.returncode for p in running] == [1, 1]
+    assert list((tmp_path / "out/seam").iterdir()) == []
+
+
+def test_a_batch_without_equal_parts_is_one_clear_error(images, tmp_path):
+    running = start(3, str(images), str(tmp_path), "affinity")
+    for process in running:
+        last = process.communicate(timeout=100)[1].splitlines()[-1]
+        assert "ValueError: affinity.batch: a batch of 4 has no 3 equal parts" in last
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    if "STOP" in os.environ:
+        rank, step = os.environ["STOP"].split()
+        if os.environ["RANK"] == rank:
+            stop_in_step(int(step))
+    for number, name in enumerate(sys.argv[3:]):
+        # Each training's processes meet anew.
+        os.environ["MASTER_PORT"] = os.environ["PORTS"].split()[number]
+        train(name, Path(sys.argv[1]), Path(sys.argv[2]) / name)
