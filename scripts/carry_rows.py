@@ -48,13 +48,13 @@ def main() -> int:
         print("no row of that commit is out of date")
         return 0
     chosen = spread(sorted(rows), args.check)
+    again = make_again(chosen, args.folder.resolve(), args.threads)
     for run in chosen:
-        path, digest = rows[run]
-        again = make_again(run, args.folder.resolve(), args.threads)
-        if again != json.loads(path.read_text())["scores"]:
-            print(f"{run}: scores otherwise than its row says; rows left as they are")
+        same = again[run] == json.loads(rows[run][0].read_text())["scores"]
+        print(f"{run}: {'the same to the last digit' if same else 'scores otherwise'}")
+        if not same:
+            print("rows left as they are")
             return 1
-        print(f"{run}: the same to the last digit", flush=True)
     for run, (path, digest) in rows.items():
         row = json.loads(path.read_text())
         row.setdefault("carried", []).append({"from": row["digest"], "made_again": chosen})
@@ -99,16 +99,18 @@ def spread(names: list[str], count: int) -> list[str]:
     return [names[place * len(names) // count] for place in range(count)]
 
 
-def make_again(run: str, folder: Path, threads: int) -> list[dict]:
-    """Scores of a run that is made from nothing with today's code."""
+def make_again(runs: list[str], folder: Path, threads: int) -> dict[str, list[dict]]:
+    """Scores of runs that are made from nothing with today's code."""
     results, rows = folder / "results", folder / "rows"
-    digest = digests(REPOSITORY, REPOSITORY / "params.yaml")[run]
-    row = rows / "shapes" / "ablation" / f"{run}.{digest}.json"
-    row.unlink(missing_ok=True)
+    for old in (results, rows):
+        shutil.rmtree(old, ignore_errors=True)
+    known = digests(REPOSITORY, REPOSITORY / "params.yaml")
+    files = {run: rows / "shapes" / "ablation" / f"{run}.{known[run]}.json" for run in runs}
     command = [Path(sys.executable).parent / "snakemake", "--cores", "all", "--config",
-               f"results={results}", f"rows={rows}", f"threads={threads}", "--", row]  # fmt: skip
+               f"results={results}", f"rows={rows}", f"threads={threads}",
+               "--", *files.values()]  # fmt: skip
     subprocess.run(command, cwd=REPOSITORY, check=True)
-    return json.loads(row.read_text())["scores"]
+    return {run: json.loads(file.read_text())["scores"] for run, file in files.items()}
 
 
 if __name__ == "__main__":
