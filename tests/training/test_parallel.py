@@ -3,13 +3,16 @@
 Run as a script under torchrun's variables, this file trains: ``IMAGES OUT CASE [CASE ...]``.
 """
 
+import contextlib
 import csv
 import os
+import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +48,8 @@ VARIANTS = {
     "puzzle": {"method": "puzzle", "isl": "binomial", "fsl": False},
     "ppc": {"method": "ppc", "isl": "binomial", "fsl": True},
 }
-CASES = (*VARIANTS, "affinity", "segment")
+CASES = ("seam", "affinity", "segment")
+SLOW_CASES = ("multinomial", "cam", "puzzle", "ppc")
 
 
 def write_images(folder: Path) -> None:
@@ -153,7 +157,7 @@ def images(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def together(images, tmp_path_factory):
-    """Results of two processes, by case."""
+    """Results of two processes, a folder for each case."""
     out = tmp_path_factory.mktemp("together")
     run(2, str(images), str(out), *CASES)
     return out
@@ -169,6 +173,14 @@ def read(folder: Path) -> tuple[list[dict[str, float]], dict[str, torch.Tensor]]
 def test_two_processes_take_the_steps_of_one(images, together, tmp_path, case):
     train(case, images, tmp_path)
     same(tmp_path, together / case)
+
+
+@pytest.mark.slow
+def test_two_processes_take_the_steps_of_one_in_every_method(images, tmp_path):
+    run(2, str(images), str(tmp_path / "together"), *SLOW_CASES)
+    for case in SLOW_CASES:
+        train(case, images, tmp_path / case)
+        same(tmp_path / case, tmp_path / "together" / case)
 
 
 def same(one: Path, other: Path) -> None:
@@ -197,6 +209,7 @@ def stop_in_step(number: int) -> pytest.MonkeyPatch:
     return patch
 
 
+@pytest.mark.slow
 def test_two_processes_go_on_where_one_stopped_and_one_where_two_did(images, tmp_path):
     """A signal to one of two stops both after the same step, and one checkpoint is written."""
     train("seam", images, tmp_path / "whole")
@@ -215,6 +228,7 @@ def test_two_processes_go_on_where_one_stopped_and_one_where_two_did(images, tmp
     same(tmp_path / "whole", tmp_path / "cut/seam")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("broken", [0, 5])
 def test_a_sample_that_one_process_cannot_read_ends_both_with_the_same_error(
     images, tmp_path, broken
@@ -229,11 +243,77 @@ def test_a_sample_that_one_process_cannot_read_ends_both_with_the_same_error(
     assert list((tmp_path / "out/seam").iterdir()) == []
 
 
-def test_a_batch_without_equal_parts_is_one_clear_error(images, tmp_path):
-    running = start(3, str(images), str(tmp_path), "affinity")
-    for process in running:
-        last = process.communicate(timeout=100)[1].splitlines()[-1]
-        assert "ValueError: affinity.batch: a batch of 4 has no 3 equal parts" in last
+def launch(processes: int, images: Path, out: Path) -> subprocess.Popen:
+    """The command as the rules call it, in processes that torchrun starts."""
+    (out / "params.yaml").write_text(preset_text("micro", ["cam.epochs=1000"]))
+    return subprocess.Popen(
+        [
+            *[sys.executable, "-m", "hfpl.launch", str(processes), "cam", "train"],
+            *["--params", str(out / "params.yaml"), "--log", str(out / "train.log")],
+            *["--threads", "1", "--workers", "0", "--device", "cpu", "--images", str(images)],
+            *["--manifests", str(images / "train-0.json"), "--weights"],
+            *["--model", str(out / "model.safetensors"), "--history", str(out / "history.csv")],
+        ],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stderr=subprocess.PIPE,
+        text=True,
+        process_group=0,
+    )
+
+
+@pytest.mark.slow
+def test_an_error_of_one_of_several_processes_is_one_line(images, tmp_path):
+    shutil.copytree(images, tmp_path / "images")
+    (tmp_path / "images/image0.png").write_bytes(b"no image")
+    running = launch(2, tmp_path / "images", tmp_path)
+    (line,) = running.communicate(timeout=200)[1].splitlines()
+    assert line.startswith("hfpl cam train: error: ")
+    assert "image0.png: not a readable image" in line
+    assert running.returncode == 1
+
+
+@pytest.mark.slow
+def test_a_batch_without_equal_parts_is_one_line(images, tmp_path):
+    running = launch(3, images, tmp_path)
+    (line,) = running.communicate(timeout=200)[1].splitlines()
+    assert "error: cam.batch: a batch of 4 has no 3 equal parts" in line
+    assert running.returncode == 1
+
+
+def children(parent: int) -> list[Path]:
+    """Folders below /proc of a process's children."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            status = (process / "stat").read_text().rpartition(")")[2].split()
+            if int(status[1]) == parent:
+                found.append(process)
+    return found
+
+
+def takes_signals(process: Path) -> bool:
+    """Whether a process has a handler for SIGTERM: then it is among its steps."""
+    caught = re.search(r"SigCgt:\s*(\w+)", (process / "status").read_text())[1]
+    return bool(int(caught, 16) >> (signal.SIGTERM - 1) & 1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("everyone", [False, True])
+def test_a_signal_stops_all_processes_with_one_line_and_one_checkpoint(images, tmp_path, everyone):
+    """A scheduler signals the first process of a job, or all of them."""
+    running = launch(2, images, tmp_path)
+    while sum(takes_signals(process) for process in children(running.pid)) < 2:
+        time.sleep(0.1)
+    send = os.killpg if everyone else os.kill
+    send(running.pid, signal.SIGTERM)
+    (line,) = running.communicate(timeout=100)[1].splitlines()
+    assert re.fullmatch(r"hfpl .*: stopped at step \d+, checkpoint written", line)
+    assert running.returncode == 1
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "model.checkpoint",
+        "params.yaml",
+        "train.log",
+    ]
 
 
 if __name__ == "__main__":

@@ -17,13 +17,14 @@ rule affinity:
         f"{VARIANT}/affinity/logs/train.tsv"
     threads: THREADS
     resources:
-        gpu=GPU,
+        gpu=GPUS,
         mem_mb=retried(8000),
         runtime=retried(720),
     params:
         key=key("affinity"),
     shell:
-        'hfpl affinity --params "$HFPL_PARAMS" --variant {wildcards.variant}'
+        "python -m hfpl.launch {resources.gpu} affinity"
+        ' --params "$HFPL_PARAMS" --variant {wildcards.variant}'
         " --expect {params.key[digest]} --log {log:q} --threads $HFPL_THREADS --workers $HFPL_WORKERS"
         ' --images "$HFPL_IMAGES" --manifests {input.manifests:q} --low {input.low:q}'
         " --high {input.high:q} --weights {input.weights:q}"

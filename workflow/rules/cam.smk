@@ -18,13 +18,14 @@ rule cam_train:
         f"{VARIANT}/cam/logs/train.tsv"
     threads: THREADS
     resources:
-        gpu=GPU,
+        gpu=GPUS,
         mem_mb=retried(8000),
         runtime=retried(720),
     params:
         key=key("cam_train"),
     shell:
-        'hfpl cam train --params "$HFPL_PARAMS" --variant {wildcards.variant}'
+        "python -m hfpl.launch {resources.gpu} cam train"
+        ' --params "$HFPL_PARAMS" --variant {wildcards.variant}'
         " --expect {params.key[digest]} --log {log:q} --threads $HFPL_THREADS --workers $HFPL_WORKERS"
         ' --images "$HFPL_IMAGES" --manifests {input.manifests:q} --weights {input.weights:q}'
         " --model {output.model:q} --history {output.history:q}"

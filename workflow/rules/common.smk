@@ -29,7 +29,7 @@ SETTINGS = {
     "rows": "docs/ablation",  # folder of what finished runs of an ablation scored
     "threads": 2,  # of a training; byte identity on CPU holds at equal threads
     "workers": "auto",  # processes that load images for a training: as many as cores are free
-    "gpu": int(shutil.which("nvidia-smi") is not None),  # GPUs that a network's job asks for
+    "gpu": int(shutil.which("nvidia-smi") is not None),  # GPUs of a training; others take one
 }
 for name in config:
     if name not in SETTINGS:
@@ -46,7 +46,14 @@ except ParamsError as error:
 
 DATASET = PARAMS.datasets[PARAMS.dataset]
 THREADS = int(SETTINGS["threads"])
-GPU = int(SETTINGS["gpu"])
+GPUS = int(SETTINGS["gpu"])
+GPU = min(GPUS, 1)
+LIMIT = workflow.global_resources.get("gpu")
+if workflow.is_main_process and LIMIT and GPUS > (LIMIT.value or GPUS):
+    # Snakemake would give a training what there is, and not say so.
+    raise WorkflowError(
+        f"--config gpu={GPUS}: jobs have {LIMIT.value} together; add --resources gpu={GPUS}"
+    )
 
 # Results lie below <results>/<data set>/<variant>/<stage>; what all variants share has no variant.
 # The name of a variant may hold changed values (hfpl/params/runs.py).

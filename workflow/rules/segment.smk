@@ -19,13 +19,14 @@ rule segment_train:
         f"{VARIANT}/segment/logs/train.tsv"
     threads: THREADS
     resources:
-        gpu=GPU,
+        gpu=GPUS,
         mem_mb=retried(8000),
         runtime=retried(1440),
     params:
         key=key("segment_train"),
     shell:
-        'hfpl segment train --params "$HFPL_PARAMS" --variant {wildcards.variant}'
+        "python -m hfpl.launch {resources.gpu} segment train"
+        ' --params "$HFPL_PARAMS" --variant {wildcards.variant}'
         " --expect {params.key[digest]} --log {log:q} --threads $HFPL_THREADS --workers $HFPL_WORKERS"
         ' --images "$HFPL_IMAGES" --manifests {input.manifests:q} --labels {input.labels:q}'
         " --weights {input.weights:q} --model {output.model:q} --history {output.history:q}"
