@@ -3,12 +3,16 @@
 import hashlib
 import os
 import shutil
+import socket
 import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import boto3
 import pytest
+from botocore.exceptions import BotoCoreError
 
 from hfpl.params.presets import preset_text
 
@@ -155,3 +159,73 @@ def clone_of(tmp_path_factory) -> Callable[..., Clone]:
         return clone
 
     return make
+
+
+class S3:
+    """A server that speaks S3, on this machine, with a bucket ``team``."""
+
+    keys = {
+        "AWS_ACCESS_KEY_ID": "a-person",
+        "AWS_SECRET_ACCESS_KEY": "a-secret",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_MAX_ATTEMPTS": "1",
+    }
+
+    def __init__(self, log: Path) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        program = str(Path(sys.executable).with_name("moto_server"))
+        with log.open("w") as output:
+            self.process = subprocess.Popen(
+                [program, "-p", str(self.port)], stdout=output, stderr=output
+            )
+        self.client = boto3.client(
+            "s3",
+            endpoint_url=self.url,
+            aws_access_key_id=self.keys["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=self.keys["AWS_SECRET_ACCESS_KEY"],
+            region_name=self.keys["AWS_DEFAULT_REGION"],
+        )
+        for _ in range(300):
+            try:
+                self.client.create_bucket(Bucket="team")
+                return
+            except BotoCoreError:
+                time.sleep(0.1)
+        raise AssertionError(log.read_text())
+
+    def stop(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+@pytest.fixture
+def s3(tmp_path: Path) -> Iterator[S3]:
+    server = S3(tmp_path / "s3.log")
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def installed(repository: Path, tmp_path_factory) -> Callable[[str], Path]:
+    """Folder with the packages of a requirements file alone, or a skip where they cannot be had.
+
+    In the environment itself, Snakemake's plugins would slow every other test.
+    """
+
+    def install(requirements: str) -> Path:
+        folder = tmp_path_factory.mktemp("installed")
+        done = subprocess.run(
+            [
+                sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
+                "--no-deps", "--target", str(folder), "-r", str(repository / requirements),
+            ],
+            text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        if done.returncode:
+            pytest.skip(f"{requirements} cannot be installed: {done.stdout.strip()[-200:]}")
+        return folder
+
+    return install

@@ -2,76 +2,22 @@
 
 import hashlib
 import re
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
-import boto3
 import pytest
-from botocore.exceptions import BotoCoreError
 
 pytestmark = pytest.mark.slow
-
-KEYS = {
-    "AWS_ACCESS_KEY_ID": "a-person",
-    "AWS_SECRET_ACCESS_KEY": "a-secret",
-    "AWS_DEFAULT_REGION": "us-east-1",
-    "AWS_MAX_ATTEMPTS": "1",
-}
-
-
-class S3:
-    """A server that speaks S3, on this machine."""
-
-    def __init__(self, log: Path) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
-        program = str(Path(sys.executable).with_name("moto_server"))
-        with log.open("w") as output:
-            self.process = subprocess.Popen(
-                [program, "-p", str(self.port)], stdout=output, stderr=output
-            )
-        self.client = boto3.client(
-            "s3",
-            endpoint_url=self.url,
-            aws_access_key_id=KEYS["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=KEYS["AWS_SECRET_ACCESS_KEY"],
-            region_name=KEYS["AWS_DEFAULT_REGION"],
-        )
-        for _ in range(300):
-            try:
-                self.client.create_bucket(Bucket="team")
-                return
-            except BotoCoreError:
-                time.sleep(0.1)
-        raise AssertionError(log.read_text())
-
-    def stop(self) -> None:
-        self.process.kill()
-        self.process.wait()
-
-
-@pytest.fixture
-def s3(tmp_path: Path) -> Iterator[S3]:
-    server = S3(tmp_path / "s3.log")
-    yield server
-    server.stop()
 
 
 def test_s3_sends_all_or_the_work_tree_stays_as_it_was(pushed, clone_of, s3):
     one = clone_of(pushed, results=True)
-    one.environment |= KEYS
+    one.environment |= s3.keys
     one.run("dvc", "remote", "modify", "store", "url", "s3://team/hfpl")
     one.run("dvc", "remote", "modify", "store", "endpointurl", s3.url)
     one.share("a remote for all")
 
     two = clone_of(one)
-    two.environment |= KEYS
+    two.environment |= s3.keys
     two.run("hfpl", "dvc", "pull")
     assert "Nothing to be done" in two.plan()
     assert two.read("evaluate/table.csv") == one.read("evaluate/table.csv")
@@ -81,7 +27,7 @@ def test_s3_sends_all_or_the_work_tree_stays_as_it_was(pushed, clone_of, s3):
     name = f"files/md5/{md5[:2]}/{md5[2:]}"
     s3.client.put_object(Bucket="team", Key=f"hfpl/{name}", Body=b"something else")
     three = clone_of(one)
-    three.environment |= KEYS
+    three.environment |= s3.keys
     said = three.run("hfpl", "dvc", "pull", status=1)
     (line,) = said.splitlines()
     assert "walk/val-0.zip: the remote did not send it, or not whole" in line
@@ -95,7 +41,7 @@ def test_s3_sends_all_or_the_work_tree_stays_as_it_was(pushed, clone_of, s3):
 
     s3.stop()
     four = clone_of(one)
-    four.environment |= KEYS
+    four.environment |= s3.keys
     (line,) = four.run("hfpl", "dvc", "pull", status=1).splitlines()
     assert "failed to connect to s3" in line
     assert not (four.folder / "results").exists()

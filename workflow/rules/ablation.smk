@@ -61,11 +61,11 @@ rule ablation_table:
 
 rule ablation:
     input:
-        expand(rules.ablation_table.output, comparison="ablation"),
+        expand(COMPARED, comparison="ablation", kind=COMPARED_KINDS),
 
 
 rule:
     name:
         "ablation-final"
     input:
-        expand(rules.ablation_table.output, comparison="ablation-final"),
+        expand(COMPARED, comparison="ablation-final", kind=COMPARED_KINDS),

@@ -17,7 +17,7 @@ rule affinity:
         f"{VARIANT}/affinity/logs/train.tsv"
     threads: THREADS
     resources:
-        gpu=GPUS,
+        **GPUS,
         mem_mb=retried(8000),
         runtime=retried(720),
     params:
@@ -26,6 +26,7 @@ rule affinity:
         "python -m hfpl.launch {resources.gpu} affinity"
         ' --params "$HFPL_PARAMS" --variant {wildcards.variant}'
         " --expect {params.key[digest]} --log {log:q} --threads $HFPL_THREADS --workers $HFPL_WORKERS"
-        ' --images "$HFPL_IMAGES" --manifests {input.manifests:q} --low {input.low:q}'
+        + IMAGES
+        + " --manifests {input.manifests:q} --low {input.low:q}"
         " --high {input.high:q} --weights {input.weights:q}"
         " --model {output.model:q} --history {output.history:q}"

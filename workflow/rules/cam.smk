@@ -18,7 +18,7 @@ rule cam_train:
         f"{VARIANT}/cam/logs/train.tsv"
     threads: THREADS
     resources:
-        gpu=GPUS,
+        **GPUS,
         mem_mb=retried(8000),
         runtime=retried(720),
     params:
@@ -27,7 +27,8 @@ rule cam_train:
         "python -m hfpl.launch {resources.gpu} cam train"
         ' --params "$HFPL_PARAMS" --variant {wildcards.variant}'
         " --expect {params.key[digest]} --log {log:q} --threads $HFPL_THREADS --workers $HFPL_WORKERS"
-        ' --images "$HFPL_IMAGES" --manifests {input.manifests:q} --weights {input.weights:q}'
+        + IMAGES
+        + " --manifests {input.manifests:q} --weights {input.weights:q}"
         " --model {output.model:q} --history {output.history:q}"
 
 
@@ -44,7 +45,7 @@ rule cam_infer:
         f"{VARIANT}/cam/logs/infer-{{split}}-{{shard}}.tsv"
     threads: 1
     resources:
-        gpu=GPU,
+        **GPU,
         mem_mb=retried(4000),
         runtime=retried(240),
     params:
@@ -52,5 +53,6 @@ rule cam_infer:
     shell:
         'hfpl cam infer --params "$HFPL_PARAMS" --variant {wildcards.variant}'
         " --expect {params.key[digest]} --log {log:q} --threads {threads}"
-        ' --images "$HFPL_IMAGES" --manifest {input.manifest:q} --model {input.model:q}'
+        + IMAGES
+        + " --manifest {input.manifest:q} --model {input.model:q}"
         " --cams {output:q}"

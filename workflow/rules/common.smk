@@ -10,6 +10,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
+from snakemake.settings.types import DeploymentMethod
 
 from hfpl.alone import RUN_VARIABLE, process_mark
 from hfpl.data.index import folder_fingerprint
@@ -29,7 +30,8 @@ SETTINGS = {
     "rows": "docs/ablation",  # folder of what finished runs of an ablation scored
     "threads": 2,  # of a training; byte identity on CPU holds at equal threads
     "workers": "auto",  # processes that load images for a training: as many as cores are free
-    "gpu": int(shutil.which("nvidia-smi") is not None),  # GPUs of a training; others take one
+    "gpu": None,  # GPUs of a training, others take one; 1 where there is one, and on a cluster
+    "gpu_model": "",  # of a cluster's GPUs; any where none is named
 }
 for name in config:
     if name not in SETTINGS:
@@ -46,14 +48,36 @@ except ParamsError as error:
 
 DATASET = PARAMS.datasets[PARAMS.dataset]
 THREADS = int(SETTINGS["threads"])
-GPUS = int(SETTINGS["gpu"])
-GPU = min(GPUS, 1)
+
+
+def gpus(wildcards):
+    """GPUs that a training asks for. The host of a cluster's main process may have none."""
+    if SETTINGS["gpu"] is not None:
+        return int(SETTINGS["gpu"])
+    return int(workflow.non_local_exec or shutil.which("nvidia-smi") is not None)
+
+
+def one_gpu(wildcards):
+    """GPUs that any other network's job asks for."""
+    return min(1, gpus(wildcards))
+
+
+GPU_MODEL = {"gpu_model": SETTINGS["gpu_model"]} if SETTINGS["gpu_model"] else {}
+GPUS = {"gpu": gpus, **GPU_MODEL}
+GPU = {"gpu": one_gpu, **GPU_MODEL}
 LIMIT = workflow.global_resources.get("gpu")
-if workflow.is_main_process and LIMIT and GPUS > (LIMIT.value or GPUS):
+if workflow.is_main_process and LIMIT and gpus(None) > (LIMIT.value or gpus(None)):
     # Snakemake would give a training what there is, and not say so.
     raise WorkflowError(
-        f"--config gpu={GPUS}: jobs have {LIMIT.value} together; add --resources gpu={GPUS}"
+        f"--config gpu={gpus(None)}: jobs have {LIMIT.value} together; "
+        f"add --resources gpu={gpus(None)}"
     )
+
+
+# '--resources gpu=' limits the jobs of one machine, not those that a cluster runs at a time.
+resource_scopes:
+    gpu="local",
+
 
 # Results lie below <results>/<data set>/<variant>/<stage>; what all variants share has no variant.
 # The name of a variant may hold changed values (hfpl/params/runs.py).
@@ -80,21 +104,26 @@ def no_root():
     )
 
 
+# An archive may have been fetched from a storage to anywhere, a folder lies where it lies.
+IMAGES = " --images {input.images:q}" if ZIPPED else ' --images "$HFPL_IMAGES"'
+
 # What a command needs and no result depends on reaches it as environment variables: as params of
 # a rule, another folder or number of threads would re-run everything. The commands themselves lie
-# beside the interpreter, also where its environment is not activated.
+# beside the interpreter, also where its environment is not activated; a container has its own.
 ENVIRONMENT = {
     "HFPL_PARAMS": SETTINGS["params"],
-    "HFPL_IMAGES": ARCHIVE if ZIPPED else DATASET.root,
+    "HFPL_IMAGES": "" if ZIPPED else DATASET.root,
     "HFPL_DOWNLOADS": SETTINGS["downloads"],
     "HFPL_THREADS": THREADS,
     "HFPL_WORKERS": SETTINGS["workers"],
     # Beside a GPU the CRF has the cores; without one, shards that run at once share them.
-    "HFPL_CRF_WORKERS": SETTINGS["workers"] if GPU else 0,
+    "HFPL_CRF_WORKERS": SETTINGS["workers"] if gpus(None) else 0,
     RUN_VARIABLE: process_mark(os.getpid()),
 }
+IN_CONTAINER = DeploymentMethod.APPTAINER in workflow.deployment_settings.deployment_method
+BESIDE = "" if IN_CONTAINER else f"{shlex.quote(str(Path(sys.executable).parent))}:"
 shell.prefix(
-    f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; "
+    f"export PATH={BESIDE}$PATH; "
     + "".join(f"export {name}={shlex.quote(str(value))}; " for name, value in ENVIRONMENT.items())
 )
 

@@ -20,7 +20,7 @@ rule data_generate:
     threads: 1
     resources:
         mem_mb=retried(1000),
-        runtime=30,
+        runtime=retried(30),
     params:
         key=key("data_generate"),
     shell:
@@ -66,7 +66,7 @@ rule data_convert:
     threads: 1
     resources:
         mem_mb=retried(6000),
-        runtime=240,
+        runtime=retried(240),
     params:
         key=key("data_convert"),
     shell:
@@ -77,8 +77,8 @@ rule data_convert:
 # Its files stay where indexing fails, and what was made of them stays valid.
 rule data_index:
     input:
-        IMAGE_FILES,
         DIGEST,
+        images=IMAGE_FILES,
     output:
         train=update(shards(MANIFEST, "train")),
         val=update(shards(MANIFEST, "val")),
@@ -89,19 +89,20 @@ rule data_index:
     threads: 1
     resources:
         mem_mb=retried(1000),
-        runtime=60,
+        runtime=retried(60),
     params:
         key=content_key("data_index", "images"),
     shell:
         'hfpl data index --params "$HFPL_PARAMS" --expect {params.key[digest]} --log {log:q}'
-        ' --images "$HFPL_IMAGES" --train-manifests {output.train:q} --val-manifests {output.val:q}'
+        + IMAGES
+        + " --train-manifests {output.train:q} --val-manifests {output.val:q}"
 
 
 # Apart from the images: a new mask is scored, and re-runs no training.
 rule data_masks:
     input:
-        IMAGE_FILES,
         DIGEST,
+        images=IMAGE_FILES,
         train=shards(MANIFEST, "train"),
         val=shards(MANIFEST, "val"),
     output:
@@ -114,11 +115,11 @@ rule data_masks:
     threads: 1
     resources:
         mem_mb=retried(1000),
-        runtime=60,
+        runtime=retried(60),
     params:
         key=content_key("data_masks", "masks"),
     shell:
         'hfpl data masks --params "$HFPL_PARAMS" --expect {params.key[digest]} --log {log:q}'
-        ' --images "$HFPL_IMAGES"'
-        " --train-manifests {input.train:q} --train-masks {output.train:q}"
+        + IMAGES
+        + " --train-manifests {input.train:q} --train-masks {output.train:q}"
         " --val-manifests {input.val:q} --val-masks {output.val:q}"

@@ -19,10 +19,10 @@ TRUTH = {
     "val_masks": shards(MASKS, "val"),
 }
 TRUTH_OPTIONS = (
-    ' --images "$HFPL_IMAGES"'
     " --train-manifests {input.train:q} --train-masks {input.train_masks:q}"
     " --val-manifests {input.val:q} --val-masks {input.val_masks:q}"
 )
+TRUTH_OPTIONS += IMAGES
 
 
 rule evaluate_cams:
@@ -38,7 +38,7 @@ rule evaluate_cams:
     threads: 1
     resources:
         mem_mb=retried(2000),
-        runtime=120,
+        runtime=retried(120),
     params:
         key=key("evaluate_cam"),
     shell:
@@ -63,7 +63,7 @@ rule evaluate_masks:
     threads: 1
     resources:
         mem_mb=retried(2000),
-        runtime=120,
+        runtime=retried(120),
     params:
         key=key("evaluate_masks"),
         named=lambda wildcards: SCORED[wildcards.scored][1:],
@@ -89,6 +89,7 @@ rule evaluate:
         metrics=f"{VARIANT}/evaluate/metrics.json",
     log:
         f"{VARIANT}/evaluate/logs/table.log",
+    localrule: True
     threads: 1
     resources:
         mem_mb=500,

@@ -27,7 +27,7 @@ rule pretrain:
         f"{COMMON}/pretrain/logs/pretrain.tsv"
     threads: THREADS
     resources:
-        gpu=GPU,
+        **GPU,
         mem_mb=retried(4000),
         runtime=retried(60),
     params:

@@ -24,5 +24,6 @@ rule pseudo:
         key=key("pseudo"),
     shell:
         'hfpl pseudo --params "$HFPL_PARAMS" --expect {params.key[digest]} --log {log:q}'
-        ' --images "$HFPL_IMAGES" --manifest {input.manifest:q} --cams {input.cams:q}'
+        + IMAGES
+        + " --manifest {input.manifest:q} --cams {input.cams:q}"
         " --low {output.low:q} --high {output.high:q}"

@@ -53,6 +53,7 @@ rule report:
         f"{VARIANT}/report/logs/report.log",
     benchmark:
         f"{VARIANT}/report/logs/report.tsv"
+    localrule: True
     threads: 1
     resources:
         mem_mb=retried(1000),
@@ -73,4 +74,7 @@ rule report:
         " --training {output.training:q}"
 
 
-REPORT_PICTURES = expand(rules.report.output, variant=PARAMS.variant)
+REPORT_PICTURES = expand(
+    f"{RUN}/report/{{picture}}.png",
+    picture=["contact-train", "contact-val", "threshold-curve", "classes", "training"],
+)

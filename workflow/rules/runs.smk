@@ -12,6 +12,7 @@ ROWS = f"{SETTINGS['rows']}/{PARAMS.dataset}"
 ROW = f"{ROWS}/{{comparison}}/{{variant}}.{{digest}}.json"
 FINISHED = {path.name.split(".")[-2]: str(path) for path in sorted(Path(ROWS).glob("*/*.json"))}
 COMPARED = f"{COMMON}/{{comparison}}/{{kind}}"
+COMPARED_KINDS = ["table.json", "table.csv", "table.md", "comparison.png"]
 
 
 @cache
@@ -44,9 +45,9 @@ def ablation_note(dag):
     names = sorted({job.wildcards.variant for job in rows})
     variants = [params.variants[params.variant] for params in map(run_params, names)]
     done = read_rows(sorted(Path(ROWS).glob("ablation/*.json")))
-    done = [row for row in done if row["device"].startswith("CPU") == (not GPU)]
+    done = [row for row in done if row["device"].startswith("CPU") == (not gpus(None))]
     seconds = seconds_left(variants, done)
-    at_once = 1 if GPU else max(1, (workflow.cores or THREADS) // THREADS)
+    at_once = 1 if gpus(None) else max(1, (workflow.cores or THREADS) // THREADS)
     time = (
         f"about {in_words(seconds / at_once)} by what {len(done)} finished runs took"
         if seconds

@@ -19,7 +19,7 @@ rule segment_train:
         f"{VARIANT}/segment/logs/train.tsv"
     threads: THREADS
     resources:
-        gpu=GPUS,
+        **GPUS,
         mem_mb=retried(8000),
         runtime=retried(1440),
     params:
@@ -28,7 +28,8 @@ rule segment_train:
         "python -m hfpl.launch {resources.gpu} segment train"
         ' --params "$HFPL_PARAMS" --variant {wildcards.variant}'
         " --expect {params.key[digest]} --log {log:q} --threads $HFPL_THREADS --workers $HFPL_WORKERS"
-        ' --images "$HFPL_IMAGES" --manifests {input.manifests:q} --labels {input.labels:q}'
+        + IMAGES
+        + " --manifests {input.manifests:q} --labels {input.labels:q}"
         " --weights {input.weights:q} --model {output.model:q} --history {output.history:q}"
 
 
@@ -51,14 +52,15 @@ rule segment_test:
         f"{VARIANT}/segment/logs/test-{{split}}-{{shard}}.tsv"
     threads: 1
     resources:
-        gpu=GPU,
+        **GPU,
         mem_mb=retried(4000),
         runtime=retried(240),
     params:
         key=key("segment_test"),
     shell:
         'hfpl segment test --params "$HFPL_PARAMS" --expect {params.key[digest]} --log {log:q}'
-        " --threads {threads} --workers $HFPL_CRF_WORKERS"
-        ' --images "$HFPL_IMAGES" --manifest {input.manifest:q}'
+        + " --threads {threads} --workers $HFPL_CRF_WORKERS"
+        + IMAGES
+        + " --manifest {input.manifest:q}"
         " --masks {input.masks:q} --model {input.model:q}"
         " --plain {output.plain:q} --refined {output.refined:q}"

@@ -17,12 +17,14 @@ rule walk:
         f"{VARIANT}/walk/logs/{{split}}-{{shard}}.tsv"
     threads: 1
     resources:
-        gpu=GPU,
+        **GPU,
         mem_mb=retried(4000),
         runtime=retried(240),
     params:
         key=key("walk"),
     shell:
         'hfpl walk --params "$HFPL_PARAMS" --expect {params.key[digest]} --log {log:q}'
-        ' --threads {threads} --images "$HFPL_IMAGES" --manifest {input.manifest:q}'
+        + " --threads {threads}"
+        + IMAGES
+        + " --manifest {input.manifest:q}"
         " --cams {input.cams:q} --model {input.model:q} --labels {output:q}"
