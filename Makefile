@@ -33,7 +33,7 @@ test: $(ENVIRONMENT)
 	$(BIN)/python -m pytest -q -n 2 -m "not slow"
 
 slow: $(ENVIRONMENT)
-	$(BIN)/python -m pytest -q -m slow
+	$(BIN)/python -m pytest -q -rs -m slow
 
 lint: $(ENVIRONMENT)
 	$(BIN)/ruff check .
