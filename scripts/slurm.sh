@@ -75,7 +75,10 @@ print(*(s.getsockname()[1] for s in held))')
 		--seed-file="$folder/munged.seed" >&2
 	slurmctld >&2
 	slurmd >&2
-	within 120 is_idle || { echo "$folder: the node does not start; see the logs there" >&2; exit 1; }
+	within 120 is_idle || {
+		echo "$folder: the node does not start; see the logs there" >&2
+		exit 1
+	}
 	printf 'export SLURM_CONF=%q PATH=%q:"$PATH"\n' "$SLURM_CONF" "$folder/bin"
 }
 

@@ -99,10 +99,11 @@ segmentation network dearer than counted here.
 
 {cost}
 {hours}
-**On one GPU**: nothing is measured, for none was at hand. `python benchmarks/training_step.py
---preset voc2012` (or `coco2014`) prints images per second of the step of `cam train`, the largest
-of the three trainings: the images above, divided by these, are its seconds. Shards take their time
-from `results/*/*/*/logs/*.tsv` of a run's first shard.
+**On one GPU**: nothing is measured, for none was at hand; [hours from counted
+operations](cluster.md#how-long-it-takes). `python benchmarks/training_step.py --preset voc2012`
+(or `coco2014`) prints images per second of the step of `cam train`, the largest of the three
+trainings: the images above, divided by these, are its seconds. Shards take their time from
+`results/*/*/*/logs/*.tsv` of a run's first shard.
 """
 
 

@@ -25,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_file(table, "rows", "rows of runs (.json)", nargs="+")
     for kind, ending in (("json", "json"), ("csv", "csv"), ("markdown", "md"), ("figure", "png")):
         add_file(table, kind, f"comparison to write (.{ending})")
+    table.add_argument("--remark", default="", help="stands above the tables")
     table.add_argument("--log", type=Path, metavar="FILE", help="append messages to this file")
     table.set_defaults(run=_table)
 
@@ -54,7 +55,7 @@ def _table(args: argparse.Namespace) -> str:
     rows = compare(runs)
     write_json(args.json, {"rows": rows})
     write_text(args.csv, as_csv(rows))
-    write_text(args.markdown, as_markdown(rows, "val", facts_of(runs)))
+    write_text(args.markdown, as_markdown(rows, "val", [facts_of(runs), args.remark]))
     with plot_style():
         title = f"{runs[0]['dataset']}: methods with and without the added losses"
         save_figure(comparison_figure(rows, "val", title), args.figure)

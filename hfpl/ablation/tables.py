@@ -53,9 +53,13 @@ def facts_of(runs: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def as_markdown(rows: Sequence[Row], split: str, facts: str) -> str:
-    """A table per place of a split: the methods with their added losses, then changed values."""
-    blocks = [facts, NOTE]
+def as_markdown(rows: Sequence[Row], split: str, facts: Sequence[str]) -> str:
+    """A table per place of a split: the methods with their added losses, then changed values.
+
+    Args:
+        facts: paragraphs that stand above; empty ones are left out.
+    """
+    blocks = [*filter(None, facts), NOTE]
     for place in places_of(rows, split):
         here = rows_at(rows, place)
         plain = [row for row in here if not row["changes"]]

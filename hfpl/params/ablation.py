@@ -20,6 +20,9 @@ class Ablation(Section):
     sweeps: dict[Name, list[Change]] = Field(
         description="variant → values of the section cam, one changed at a time: cam.fsl.mu=3.0"
     )
+    remark: str = Field(
+        description="stands above the tables: how the values of the added losses were chosen"
+    )
     final: list[Name] = Field(
         description="entries of variants that 'snakemake ablation-final' carries to segmentation"
     )

@@ -35,12 +35,13 @@ def test_csv_has_a_row_per_setting_and_place(runs):
 
 
 def test_markdown_says_what_was_compared_and_how(runs):
-    text = as_markdown(compare(runs), "val", facts_of(runs))
+    text = as_markdown(compare(runs), "val", [facts_of(runs), "Chosen by train.", ""])
     lines = text.splitlines()
     assert lines[0] == (
         "Data set `shapes`, 9 runs with seeds 0, 1, 2, trained on CPU x86_64 (2 cores), 100 s per "
         "run."
     )
+    assert lines[2] == "Chosen by train."
     assert "**val, 100 images, cam, threshold fixed beforehand; CPU x86_64**" in lines
     assert "**val, 100 images, cam, threshold best against ground truth; CPU x86_64**" in lines
     assert "| cam | none | 3 | 62.0 ± 2.0 |  | 21.0 ± 1.7 |  |" in lines
@@ -53,7 +54,7 @@ def test_markdown_says_what_was_compared_and_how(runs):
 
 def test_devices_have_tables_of_their_own(row, runs):
     runs = [*runs, row("cam", 0, {"val": (50.0, 10.0)}, "NVIDIA X")]
-    text = as_markdown(compare(runs), "val", facts_of(runs))
+    text = as_markdown(compare(runs), "val", [facts_of(runs), "Chosen by train.", ""])
     assert text.count("; CPU x86_64**") == text.count("; NVIDIA X**") == 2
     assert "1 runs with seeds 0, trained on NVIDIA X" in text
     assert "| cam | none | 1 | 50.0 |  | 10.0 |  |" in text

@@ -18,13 +18,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 from ruamel.yaml import YAML
 
+from hfpl import parallel, processes, runtime
 from hfpl.affinity.train import train_affinity
 from hfpl.cam.train import CamSettings, train_cam
 from hfpl.images.manifest import ImageRecord, Manifest, write_manifest
 from hfpl.images.reading import ImageRoot
+from hfpl.launch import main as launch_command
 from hfpl.params.cam import Variant
 from hfpl.params.load import validate_params
 from hfpl.params.presets import preset_text
@@ -207,6 +211,62 @@ def stop_in_step(number: int) -> pytest.MonkeyPatch:
     patch = pytest.MonkeyPatch()
     patch.setattr(stage, "load_batches", batches)
     return patch
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(1, 4), st.integers(1, 3), st.integers(1, 3))
+def test_each_process_takes_its_rows_also_of_a_batch_that_stands_there_often(size, part, copies):
+    whole = torch.arange(size * part * 2.0).view(-1, 2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parallel, "_host", ["a group"])
+        patch.setattr(parallel, "size", lambda: size)
+        taken = []
+        for rank in range(size):
+            patch.setattr(parallel, "rank", lambda rank=rank: rank)
+            own = parallel.own_part(whole)
+            assert torch.equal(own, whole[parallel.part_of(len(whole), "batch")])
+            assert torch.equal(
+                parallel.own_part(whole.repeat(copies, 1), copies), own.repeat(copies, 1)
+            )
+            taken.append(own)
+    assert torch.equal(torch.cat(taken), whole)
+
+
+def test_a_process_by_itself_has_the_whole_batch():
+    whole = torch.randn(3, 2)
+    assert parallel.own_part(whole) is parallel.whole_batch(whole) is whole
+    assert len(whole[parallel.part_of(3, "batch")]) == 3
+
+
+def test_what_other_launchers_set_is_not_taken_for_torchrun_s(monkeypatch):
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert (processes.rank(), processes.count()) == (0, 1)
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "none")
+    assert (processes.rank(), processes.count()) == (1, 2)
+
+
+def test_processes_of_a_machine_share_its_cores(monkeypatch):
+    monkeypatch.setattr(runtime, "_cores", lambda: 16)
+    assert set_up("cpu", 1).workers == 8
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "none")
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
+    assert set_up("cpu", 1).workers == 3
+
+
+def test_each_process_needs_a_gpu_of_its_own(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "none")
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    with pytest.raises(ValueError, match="2 processes need as many GPUs, torch finds 1"):
+        set_up("auto", 1)
+
+
+def test_a_command_in_one_process_needs_no_torchrun(capsys):
+    assert launch_command(["1", "params", "--check", "nowhere.yaml"]) == 1
+    assert "nowhere.yaml" in capsys.readouterr().err
+    assert launch_command(["params"]) == 2
 
 
 @pytest.mark.slow

@@ -47,6 +47,16 @@ def test_parameters_do_not_come_from_the_command_line(tmp_path, snakemake, write
     assert "--config dataset: unknown" in done.stdout
 
 
+def test_a_training_gets_the_gpus_that_it_asks_for_or_does_not_start(
+    tmp_path, snakemake, write_params
+):
+    write_params(tmp_path)
+    done = snakemake(tmp_path, "--cores", "2", "--config", "gpu=2")
+    assert done.returncode == 1
+    assert "--config gpu=2: jobs have 1 together; add --resources gpu=2" in done.stdout
+    assert not (tmp_path / "results").exists()
+
+
 def test_a_dry_run_needs_no_data(tmp_path, snakemake, write_params):
     write_params(tmp_path, "photographs", "datasets.photographs.root=nowhere")
     done = snakemake(tmp_path, "-n")

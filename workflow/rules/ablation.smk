@@ -53,10 +53,13 @@ rule ablation_table:
         mem_mb=1000,
         runtime=10,
     params:
-        key={"code": code_digest(("hfpl.ablation.command",))},
+        key={
+            "code": code_digest(("hfpl.ablation.command",)),
+            "remark": PARAMS.ablation.remark,
+        },
     shell:
         "hfpl ablation table --log {log:q} --rows {input:q} --json {output.json:q}"
-        " --csv {output.csv:q} --markdown {output.markdown:q} --figure {output.figure:q}"
+        " --remark {params.key[remark]:q} --csv {output.csv:q} --markdown {output.markdown:q} --figure {output.figure:q}"
 
 
 rule ablation:

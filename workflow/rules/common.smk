@@ -65,13 +65,15 @@ def one_gpu(wildcards):
 GPU_MODEL = {"gpu_model": SETTINGS["gpu_model"]} if SETTINGS["gpu_model"] else {}
 GPUS = {"gpu": gpus, **GPU_MODEL}
 GPU = {"gpu": one_gpu, **GPU_MODEL}
-LIMIT = workflow.global_resources.get("gpu")
-if workflow.is_main_process and LIMIT and gpus(None) > (LIMIT.value or gpus(None)):
-    # Snakemake would give a training what there is, and not say so.
-    raise WorkflowError(
-        f"--config gpu={gpus(None)}: jobs have {LIMIT.value} together; "
-        f"add --resources gpu={gpus(None)}"
-    )
+
+
+def gpus_missing():
+    """Where a training would get fewer GPUs than it asks for, as Snakemake gives what there is."""
+    limit = workflow.global_resources.get("gpu")
+    wanted = gpus(None)
+    if workflow.non_local_exec or not limit or limit.value is None or wanted <= limit.value:
+        return ""
+    return f"--config gpu={wanted}: jobs have {limit.value} together; add --resources gpu={wanted}"
 
 
 # '--resources gpu=' limits the jobs of one machine, not those that a cluster runs at a time.
