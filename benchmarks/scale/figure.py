@@ -79,9 +79,10 @@ def _plan_panel(axes: Axes, found: Mapping[str, Any]) -> None:
             axes.plot(*line, marker="o", linestyle=style, color=colour, markersize=4)
             if values:
                 ends[key] = line
-        axes.plot([], [], color=MUTED, linestyle=style, label=f"pictures in a {layout}")
+        if values:
+            axes.plot([], [], color=MUTED, linestyle=style, label=f"pictures in a {layout}")
     axes.axhline(_LIMIT, color=MUTED, linewidth=1, linestyle=":", label="limit of a plan, 15 s")
-    axes.legend(loc="upper left", fontsize=8)
+    axes.legend(loc="upper left", fontsize=8, frameon=True, edgecolor="none", framealpha=1)
     _tick_at(axes, sorted(places))
     _name_ends(axes, ends)
 
