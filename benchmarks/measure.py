@@ -57,10 +57,10 @@ class Measured:
 
 def measure(module: str, index: int, pairs: int) -> Measured:
     """Measure a comparison of a module of :mod:`benchmarks.steps`."""
-    plain, fast = _in_new_process(paired_seconds, module, index, pairs)
+    plain, fast = in_new_process(paired_seconds, module, index, pairs)
     comparison = comparisons(module)[index]
     peaks = [
-        _in_new_process(peak_memory, module, index, side)
+        in_new_process(peak_memory, module, index, side)
         if comparison.alone and getattr(comparison, side)
         else None
         for side in ("plain", "fast")
@@ -88,9 +88,9 @@ def paired_seconds(module: str, index: int, pairs: int) -> tuple[list[float], li
 def peak_memory(module: str, index: int, side: str) -> int | None:
     """Bytes that one call takes at most above what the process held before."""
     comparison, arguments = _ready(module, index)
-    before = _reset_peak()
+    before = reset_peak()
     result = getattr(comparison, side)(*arguments)
-    peak = _resident("VmHWM")
+    peak = resident("VmHWM")
     del result
     return None if before is None or peak is None else peak - before
 
@@ -137,7 +137,7 @@ def _seconds(function: Callable[..., Any], arguments: tuple) -> tuple[float, Any
     return (time.perf_counter() - start) / calls, result
 
 
-def _reset_peak() -> int | None:
+def reset_peak() -> int | None:
     """Forget the peak so far; what the process holds now. Linux alone."""
     library = ctypes.CDLL(None)
     if hasattr(library, "malloc_trim"):  # Memory that is free already would not be counted.
@@ -146,16 +146,18 @@ def _reset_peak() -> int | None:
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
     except OSError:
         return None
-    return _resident("VmRSS")
+    return resident("VmRSS")
 
 
-def _resident(name: str) -> int | None:
+def resident(name: str) -> int | None:
+    """Bytes of this process that the system counts as ``VmRSS`` or ``VmHWM``."""
     for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
         if line.startswith(f"{name}:"):
             return int(line.split()[1]) * 1024
     return None
 
 
-def _in_new_process(function: Callable[..., Any], *arguments: object) -> Any:
+def in_new_process(function: Callable[..., Any], *arguments: object) -> Any:
+    """What a function of a module gives in a process of its own."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         return pool.submit(function, *arguments).result()

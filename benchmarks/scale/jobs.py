@@ -1,0 +1,231 @@
+"""Single jobs on pictures of one size: their time per image and their memory, on one thread."""
+
+import contextlib
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+from unittest import mock
+
+from ruamel.yaml import YAML
+from torch import nn
+
+import hfpl.cam.infer
+import hfpl.pseudo.refine
+import hfpl.segment.test
+import hfpl.training.stage
+import hfpl.walk.label
+from benchmarks.measure import in_new_process, reset_peak, resident
+from benchmarks.scale.pictures import Pictures
+from hfpl.affinity.train import train_affinity
+from hfpl.cam.train import CamSettings, train_cam
+from hfpl.data.voc import VOC_CLASSES
+from hfpl.evaluate.cams import evaluate_cams
+from hfpl.evaluate.masks import evaluate_masks
+from hfpl.methods import build_method
+from hfpl.networks.affinity import AffinityNetwork
+from hfpl.networks.backbones import build_backbone
+from hfpl.params import Params
+from hfpl.params.load import validate_params
+from hfpl.params.presets import preset_text
+from hfpl.runtime import Runtime, set_up
+from hfpl.segment.train import build_deeplab, train_segment
+from hfpl.storage.tensors import save_network
+from hfpl.training.samples import load_batches
+from hfpl.training.stage import TrainingFiles
+
+STEPS = 3
+"""Of a training."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a job takes.
+
+    Attributes:
+        cpu: seconds on one core per image, reading included; of several images or steps the first,
+            in which a process warms up, is left out.
+        megabytes: at the peak, above what Python and its libraries took before.
+    """
+
+    cpu: float
+    megabytes: float
+
+
+def job_cost(job: str, preset: str, side: int, images: int) -> Cost:
+    """Cost of a job, with random weights.
+
+    Args:
+        job: of :data:`JOBS`.
+        preset: whose parameters hold; a training's crop is the pictures' side.
+        images: of a training's batch; of another job, pictures.
+    """
+    return in_new_process(_measure, job, preset, side, images)
+
+
+def _measure(job: str, preset: str, side: int, images: int) -> Cost:
+    params = job_params(preset, side, images)
+    runtime = set_up("cpu", 1, 0)
+    with tempfile.TemporaryDirectory() as folder:
+        pictures = Pictures(Path(folder), side, images)
+        if job in _NETWORKS:
+            save_network(pictures.folder / "model", _NETWORKS[job](params))
+        before = reset_peak() or 0
+        per_image = JOBS[job](params, pictures, runtime)
+        return Cost(per_image, ((resident("VmHWM") or 0) - before) / 2**20)
+
+
+def job_params(preset: str, side: int, batch: int) -> Params:
+    """A preset's parameters for a few steps on crops of a side."""
+    settings = YAML(typ="safe").load(preset_text(preset))
+    for name in TRAININGS:
+        settings[name]["batch"] = batch
+        settings[name]["augmentation"]["crop"] = side
+    settings["cam"]["epochs"] = settings["affinity"]["epochs"] = STEPS
+    settings["segment"]["iterations"] = STEPS
+    return validate_params(settings)
+
+
+class _Clock:
+    """Seconds on the processor at every mark."""
+
+    def __init__(self) -> None:
+        self.marks: list[float] = []
+
+    def mark(self, **_: float) -> None:
+        self.marks.append(time.process_time())
+
+    def between(self) -> float:
+        """Median of the times between marks, where there are several without the first."""
+        spans = [late - early for early, late in zip(self.marks, self.marks[1:], strict=False)]
+        return statistics.median(spans[1:] or spans)
+
+    @contextlib.contextmanager
+    def track(self, *_: Any) -> Iterator[Callable[..., None]]:
+        """Stands in for :func:`hfpl.progress.track`."""
+        self.mark()
+        yield self.mark
+
+    def batches(self, *given: Any) -> Iterator[Any]:
+        """Stands in for :func:`hfpl.training.samples.load_batches`."""
+        for batch in load_batches(*given):
+            self.mark()
+            yield batch
+
+
+def _of_images(module: ModuleType, run: Callable[[Params, Pictures, Runtime], object]) -> Callable:
+    """Seconds per image of a job that shows its progress by images."""
+
+    def measured(params: Params, pictures: Pictures, runtime: Runtime) -> float:
+        clock = _Clock()
+        with mock.patch.object(module, "track", clock.track):
+            run(params, pictures, runtime)
+        return clock.between()
+
+    return measured
+
+
+def _of_steps(run: Callable[[Params, Pictures, Runtime, TrainingFiles], None]) -> Callable:
+    """Seconds per image of a training: loading, forward, backward and update."""
+
+    def measured(params: Params, pictures: Pictures, runtime: Runtime) -> float:
+        files = TrainingFiles(pictures.folder / "trained", pictures.folder / "history", "")
+        clock = _Clock()
+        with mock.patch.object(hfpl.training.stage, "load_batches", clock.batches):
+            run(params, pictures, runtime, files)
+        return clock.between() / params.cam.batch
+
+    return measured
+
+
+def _train_cam(params: Params, pictures: Pictures, runtime: Runtime, files: TrainingFiles) -> None:
+    settings = CamSettings(params.cam, params.variants[params.variant], params.network)
+    train_cam(settings, [pictures.manifest], pictures.root, None, files, runtime)
+
+
+def _infer(params: Params, pictures: Pictures, runtime: Runtime) -> None:
+    variant = params.variants[params.variant]
+    given = ([pictures.manifest], pictures.root, pictures.folder / "model", pictures.folder / "out")
+    hfpl.cam.infer.infer_cams(params.cam, variant, params.network, *given, runtime)
+
+
+def _refine(params: Params, pictures: Pictures, _: Runtime) -> None:
+    outputs = (pictures.folder / "low", pictures.folder / "high")
+    given = (pictures.manifest, pictures.root, pictures.cams)
+    hfpl.pseudo.refine.refine_shard(params.pseudo, *given, *outputs)
+
+
+def _train_affinity(
+    params: Params, pictures: Pictures, runtime: Runtime, files: TrainingFiles
+) -> None:
+    given = ([pictures.manifest], pictures.root, [pictures.scores], [pictures.scores], None)
+    train_affinity(params.affinity, params.network, 0, *given, files, runtime)
+
+
+def _walk(params: Params, pictures: Pictures, runtime: Runtime) -> None:
+    given = (pictures.manifest, pictures.root, pictures.cams, pictures.folder / "model")
+    hfpl.walk.label.label_shard(
+        params.walk, params.affinity, params.network, *given, pictures.folder / "out", runtime
+    )
+
+
+def _train_segment(
+    params: Params, pictures: Pictures, runtime: Runtime, files: TrainingFiles
+) -> None:
+    given = ([pictures.manifest], pictures.root, [pictures.labels], None)
+    train_segment(params.segment, params.network, 0, *given, files, runtime)
+
+
+def _test(params: Params, pictures: Pictures, runtime: Runtime) -> None:
+    given = (pictures.manifest, None, pictures.root, pictures.folder / "model")
+    outputs = (pictures.folder / "plain", pictures.folder / "refined")
+    hfpl.segment.test.segment_shard(params.segment, params.network, *given, *outputs, runtime)
+
+
+def _evaluate(_: Params, pictures: Pictures, __: Runtime) -> float:
+    """All six evaluations of a run: of CAMs, of scores at two alphas, of three label maps."""
+    truth = ([[pictures.manifest]], [[pictures.masks]], pictures.root)
+    output = pictures.folder / "scores.json"
+    began = time.process_time()
+    evaluate_cams(*truth, [pictures.cams], 0.25, output)
+    for results, scores in [(pictures.scores, True)] * 2 + [(pictures.labels, False)] * 3:
+        evaluate_masks("a", "b", *truth, [results], output, scores)
+    return (time.process_time() - began) / pictures.count
+
+
+def _cam_network(params: Params) -> nn.Module:
+    method = params.variants[params.variant].method
+    backbone = build_backbone(params.network.backbone, params.network.options)
+    return build_method(method, backbone, len(VOC_CLASSES), params.cam.methods.get(method, {}))
+
+
+def _affinity_network(params: Params) -> nn.Module:
+    backbone = build_backbone(params.network.backbone, params.network.options)
+    return AffinityNetwork(backbone, tuple(params.affinity.channels))
+
+
+def _deeplab(params: Params) -> nn.Module:
+    backbone = build_backbone(params.network.backbone, params.network.options)
+    return build_deeplab(backbone, len(VOC_CLASSES), params.segment.head)
+
+
+_NETWORKS = {"cam infer": _cam_network, "walk": _affinity_network, "segment test": _deeplab}
+"""Of the jobs that read a trained one."""
+
+JOBS: dict[str, Callable[[Params, Pictures, Runtime], float]] = {
+    "cam train": _of_steps(_train_cam),
+    "cam infer": _of_images(hfpl.cam.infer, _infer),
+    "pseudo": _of_images(hfpl.pseudo.refine, _refine),
+    "affinity": _of_steps(_train_affinity),
+    "walk": _of_images(hfpl.walk.label, _walk),
+    "segment train": _of_steps(_train_segment),
+    "segment test": _of_images(hfpl.segment.test, _test),
+    "evaluate": _evaluate,
+}
+"""Job → its seconds per image."""
+TRAININGS = {"cam": "cam train", "affinity": "affinity", "segment": "segment train"}
+"""Section of the parameters → its training."""
