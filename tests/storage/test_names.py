@@ -1,13 +1,9 @@
-"""Names and members of a zip, found as Python's own containers find them."""
-
-import pickle
-import zipfile
+"""Names are found as in a list."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hfpl.storage.archive import Archive
 from hfpl.storage.names import Names
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
@@ -28,42 +24,3 @@ def test_places_outside_are_errors():
     for place in (-1, 1):
         with pytest.raises(IndexError):
             Names(["a"])[place]
-
-
-# As Python's zipfile says it: a name ends before the first null, and none is empty.
-MEMBER = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1)
-
-
-@given(st.dictionaries(MEMBER, st.binary(max_size=20)), st.booleans())
-def test_members_are_read_as_python_reads_them(tmp_path_factory, members, packed):
-    path = tmp_path_factory.mktemp("zip") / "a.zip"
-    method = zipfile.ZIP_DEFLATED if packed else zipfile.ZIP_STORED
-    with zipfile.ZipFile(path, "w", method) as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
-    found = Archive(path)
-    for archive in (found, pickle.loads(pickle.dumps(found))):  # as a loading process gets it
-        assert list(archive.names()) == sorted(members)
-        for name, content in members.items():
-            assert name in archive
-            assert archive.read(name) == archive.read(name, limit=20) == content
-        assert "no such member" not in archive
-        with pytest.raises(KeyError):
-            archive.read("no such member")
-
-
-def test_of_two_members_of_one_name_the_last_counts(tmp_path):
-    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
-        archive.writestr("a", "first")
-        with pytest.warns(UserWarning, match="Duplicate"):
-            archive.writestr("a", "second")
-    assert Archive(tmp_path / "a.zip").read("a") == b"second"
-
-
-def test_a_member_that_is_not_what_the_directory_says_is_an_error(tmp_path):
-    path = tmp_path / "a.zip"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("name", "content")
-    path.write_bytes(path.read_bytes().replace(b"content", b"kontent"))
-    with pytest.raises(zipfile.BadZipFile, match="CRC"):
-        Archive(path).read("name")
