@@ -148,7 +148,11 @@ def start(processes: int, *arguments: str, **environment: str) -> list[subproces
 def run(processes: int, *arguments: str) -> None:
     """Run to the end, and show the errors of one that failed."""
     running = start(processes, *arguments)
-    errors = [process.communicate(timeout=300)[1] for process in running]
+    try:
+        errors = [process.communicate(timeout=600)[1] for process in running]
+    finally:
+        for process in running:
+            process.kill()
     assert [p.returncode for p in running] == [0] * processes, "\n".join(errors)[-4000:]
 
 
