@@ -41,7 +41,7 @@ _MEMORY = """## Memory per image of the set
 What a job keeps for each image while it works: names, sizes, tags and hashes, the directories of
 archives and results; never pixels. Bytes that Python has allocated for the objects that the job
 holds, 4,000 images less 2,000. A job that reads one shard keeps the most per image of its shard,
-and little per image of the set. A test holds every job to 1,000 bytes per image of the set at two
+and little per image of the set. A test holds every job to 1,024 bytes per image of the set at two
 shards, the fewest of any preset. Opening files takes more for a moment, mostly Python's own
 directory of a zip. Each loading process of a training has the archives' directories once more, a
 good hundred bytes per file.

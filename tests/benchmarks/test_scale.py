@@ -214,7 +214,7 @@ def test_what_was_measured_keeps_the_limits(repository):
             assert plan["jobs"] <= 300
             assert plan["plan, clock"] <= 15
     for job, kept in found["memory"]["bytes"].items():
-        assert Kept(**kept).per_image(2) <= 1000, job
+        assert Kept(**kept).per_image(2) <= 1024, job
 
 
 @pytest.mark.slow
