@@ -2,7 +2,6 @@
 
 import json
 import zipfile
-from pathlib import Path
 
 import pytest
 import torch
@@ -233,16 +232,3 @@ def test_a_miniature_of_all_stages(tmp_path):
     assert all(stage["cpu"] > 0 and stage["MB"] > 10 for stage in found.values())
     # Smaller than what Snakemake takes, of which jobs are forked.
     assert found["data"]["MB"] < 140
-
-
-@pytest.mark.slow
-def test_80000_images_are_planned_in_at_most_300_jobs(
-    tmp_path: Path, snakemake, write_params, read_plan
-):
-    write_data_set(tmp_path / "data", 80_000, "folder")
-    shards = usual_shards(80_000)
-    root = "datasets.photographs.root=data/photographs"
-    write_params(tmp_path, "photographs", root, f"shards={shards}")
-    done = snakemake(tmp_path, "-n")
-    assert done.returncode == 0, done.stdout
-    assert 0 < sum(jobs for jobs, _ in read_plan(done.stdout).values()) <= 300
