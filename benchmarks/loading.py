@@ -50,11 +50,12 @@ class Rates:
         steps: int,
         seed: int,
         runtime: Runtime,
+        part: slice,
     ) -> Iterator[list[Tensor]]:
         """Load the first batches, then give them out again and again."""
         self.batch = batch
         began = time.perf_counter()
-        loaded = list(load_batches(samples, batch, start, _BATCHES, seed, runtime))
+        loaded = list(load_batches(samples, batch, start, _BATCHES, seed, runtime, part))
         self.loading = (time.perf_counter() - began) / len(loaded)
         for step in range(start, steps):
             began = time.perf_counter()

@@ -51,6 +51,7 @@ rule cam_infer:
     params:
         key=key("cam_infer"),
     shell:
+        "card {wildcards.shard}; "
         'hfpl cam infer --params "$HFPL_PARAMS" --variant {wildcards.variant}'
         " --expect {params.key[digest]} --log {log:q} --threads {threads}"
         + IMAGES

@@ -118,14 +118,21 @@ ENVIRONMENT = {
     "HFPL_DOWNLOADS": SETTINGS["downloads"],
     "HFPL_THREADS": THREADS,
     "HFPL_WORKERS": SETTINGS["workers"],
+    "HFPL_GPUS": gpus(None),
     # Beside a GPU the CRF has the cores; without one, shards that run at once share them.
     "HFPL_CRF_WORKERS": SETTINGS["workers"] if gpus(None) else 0,
     RUN_VARIABLE: process_mark(os.getpid()),
 }
 IN_CONTAINER = DeploymentMethod.APPTAINER in workflow.deployment_settings.deployment_method
 BESIDE = "" if IN_CONTAINER else f"{shlex.quote(str(Path(sys.executable).parent))}:"
+# Shards of one machine take its GPUs in turn; a cluster shows each job those that it has.
+CARD = (
+    'card() {{ [ -n "${{CUDA_VISIBLE_DEVICES+given}}" ] || [ "$HFPL_GPUS" -lt 2 ] '
+    "|| export CUDA_VISIBLE_DEVICES=$(($1 % HFPL_GPUS)); }}; "
+)
 shell.prefix(
     f"export PATH={BESIDE}$PATH; "
+    + CARD
     + "".join(f"export {name}={shlex.quote(str(value))}; " for name, value in ENVIRONMENT.items())
 )
 

@@ -58,6 +58,7 @@ rule segment_test:
     params:
         key=key("segment_test"),
     shell:
+        "card {wildcards.shard}; "
         'hfpl segment test --params "$HFPL_PARAMS" --expect {params.key[digest]} --log {log:q}'
         + " --threads {threads} --workers $HFPL_CRF_WORKERS"
         + IMAGES

@@ -23,6 +23,7 @@ rule walk:
     params:
         key=key("walk"),
     shell:
+        "card {wildcards.shard}; "
         'hfpl walk --params "$HFPL_PARAMS" --expect {params.key[digest]} --log {log:q}'
         + " --threads {threads}"
         + IMAGES
