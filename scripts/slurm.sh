@@ -13,8 +13,10 @@
 set -euo pipefail
 
 install() {
-	apt-get update -qq
-	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends slurm-wlm munge
+	# Where nothing can be fetched, that is known soon.
+	local apt="timeout 300 apt-get -o Acquire::Retries=0 -o Acquire::http::Timeout=30"
+	$apt update -qq
+	DEBIAN_FRONTEND=noninteractive $apt install -y -qq --no-install-recommends slurm-wlm munge
 }
 
 start() {
