@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
+from typing import Any
 from unittest import mock
 
 import numpy as np
@@ -22,7 +23,7 @@ from hfpl.params import Params
 from hfpl.params.load import validate_params
 from hfpl.params.presets import preset_text
 from hfpl.pretrain.train import pretrain_backbone
-from hfpl.runtime import Runtime, set_up
+from hfpl.runtime import set_up
 from hfpl.segment.train import train_segment
 from hfpl.storage.shards import write_shard
 from hfpl.training import stage
@@ -43,19 +44,12 @@ class Rates:
     steps: list[float] = field(default_factory=list)
 
     def __call__(
-        self,
-        samples: RandomSamples,
-        batch: int,
-        start: int,
-        steps: int,
-        seed: int,
-        runtime: Runtime,
-        part: slice,
+        self, samples: RandomSamples, batch: int, start: int, steps: int, *given: Any
     ) -> Iterator[list[Tensor]]:
         """Load the first batches, then give them out again and again."""
         self.batch = batch
         began = time.perf_counter()
-        loaded = list(load_batches(samples, batch, start, _BATCHES, seed, runtime, part))
+        loaded = list(load_batches(samples, batch, start, _BATCHES, *given))
         self.loading = (time.perf_counter() - began) / len(loaded)
         for step in range(start, steps):
             began = time.perf_counter()

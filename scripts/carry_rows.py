@@ -48,7 +48,7 @@ def main() -> int:
         print("no row of that commit is out of date")
         return 0
     chosen = spread(sorted(rows), args.check)
-    again = make_again(chosen, args.folder.resolve(), args.threads)
+    again = make_again({run: rows[run][1] for run in chosen}, args.folder.resolve(), args.threads)
     for run in chosen:
         same = again[run] == json.loads(rows[run][0].read_text())["scores"]
         print(f"{run}: {'the same to the last digit' if same else 'scores otherwise'}")
@@ -99,13 +99,14 @@ def spread(names: list[str], count: int) -> list[str]:
     return [names[place * len(names) // count] for place in range(count)]
 
 
-def make_again(runs: list[str], folder: Path, threads: int) -> dict[str, list[dict]]:
-    """Scores of runs that are made from nothing with today's code."""
+def make_again(runs: dict[str, str], folder: Path, threads: int) -> dict[str, list[dict]]:
+    """Scores of runs, by name and today's digest, that are made from nothing with today's code."""
     results, rows = folder / "results", folder / "rows"
     for old in (results, rows):
         shutil.rmtree(old, ignore_errors=True)
-    known = digests(REPOSITORY, REPOSITORY / "params.yaml")
-    files = {run: rows / "shapes" / "ablation" / f"{run}.{known[run]}.json" for run in runs}
+    files = {
+        run: rows / "shapes" / "ablation" / f"{run}.{digest}.json" for run, digest in runs.items()
+    }
     command = [Path(sys.executable).parent / "snakemake", "--cores", "all", "--config",
                f"results={results}", f"rows={rows}", f"threads={threads}",
                "--", *files.values()]  # fmt: skip
