@@ -84,7 +84,7 @@ class Step:
     ) -> None:
         cam, variant = params.cam, params.variants[params.variant]
         self.device, self.dtype = device, dtype
-        self.isl = Isl(variant.isl, cam.isl.weight, cam.isl.samples)
+        self.isl = Isl(variant.isl, **cam.isl.model_dump())
         self.fsl = Fsl(**cam.fsl.model_dump())
         torch.manual_seed(0)
         backbone = build_backbone(params.network.backbone, params.network.options)

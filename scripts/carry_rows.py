@@ -3,10 +3,11 @@
     python scripts/carry_rows.py COMMIT [--check 3] [--threads 1] [--folder build/carried]
 
 A row counts for one state of the code, and hours of training stand behind a table of them. Where
-the code changed since COMMIT and nothing else did, some runs, spread over the methods, are made
-again from nothing; if each of them scores what its row says, to the last digit, the rows of COMMIT
-are renamed to today's digests and say which runs were made again. Else nothing is changed. For
-generated data sets, on the kind of machine that made the rows.
+the code changed since COMMIT, and no value of a run's parameters did, some runs, spread over the
+methods, are made again from nothing; if each of them scores what its row says, to the last digit,
+the rows of COMMIT are renamed to today's digests and say which runs were made again. Else nothing
+is changed. A parameter that is new since COMMIT may only have a value that changes nothing, and the
+rows note it. For generated data sets, on the kind of machine that made the rows.
 """
 
 import argparse
@@ -18,18 +19,25 @@ import sys
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-DIGESTS = """
+RUNS = """
 import json
 from hfpl.ablation.rows import run_digest
 from hfpl.params import load_params
+from hfpl.params.active import JOBS, active_params
 from hfpl.params.load import resolve
 from hfpl.params.runs import ablation_runs
 from hfpl.provenance import file_digest
-params = load_params({params!r})
+params = load_params("params.yaml")
 content = [file_digest([])]
-runs = ablation_runs(params)
-print(json.dumps({{run: run_digest(resolve(params, run), content, final=False) for run in runs}}))
+jobs = list(JOBS)[: list(JOBS).index("cam_infer") + 1] + ["evaluate_cam"]
+found = {}
+for run in ablation_runs(params):
+    own = resolve(params, run)
+    active = {key: value for job in jobs for key, value in active_params(own, job).items()}
+    found[run] = {"digest": run_digest(own, content, final=False), "params": active}
+print(json.dumps(found))
 """
+ADDED_LOSSES = ("cam.isl.", "cam.fsl.")
 
 
 def main() -> int:
@@ -48,15 +56,17 @@ def main() -> int:
         print("no row of that commit is out of date")
         return 0
     chosen = spread(sorted(rows), args.check)
-    again = make_again({run: rows[run][1] for run in chosen}, args.folder.resolve(), args.threads)
+    digests = {run: rows[run][1]["digest"] for run in chosen}
+    again = make_again(digests, args.folder.resolve(), args.threads)
     for run in chosen:
         same = again[run] == json.loads(rows[run][0].read_text())["scores"]
         print(f"{run}: {'the same to the last digit' if same else 'scores otherwise'}")
         if not same:
             print("rows left as they are")
             return 1
-    for run, (path, digest) in rows.items():
-        row = json.loads(path.read_text())
+    for run, (path, now) in rows.items():
+        row, digest = json.loads(path.read_text()), now["digest"]
+        row["values"] = {k: v for k, v in now["params"].items() if k.startswith(ADDED_LOSSES)}
         row.setdefault("carried", []).append({"from": row["digest"], "made_again": chosen})
         row["digest"] = digest
         target = path.with_name(f"{run}.{digest}.json")
@@ -68,26 +78,34 @@ def main() -> int:
     return 0
 
 
-def stale_rows(commit: str, folder: Path, work: Path) -> dict[str, tuple[Path, str]]:
-    """Rows of a commit's code by run, each with today's digest where that is another one."""
-    params = REPOSITORY / "params.yaml"
+def stale_rows(commit: str, folder: Path, work: Path) -> dict[str, tuple[Path, dict]]:
+    """Rows of a commit by run, each with today's digest and parameters where that is another one.
+
+    A run of which a value is another today, or no longer a parameter, is left out.
+    """
     clone = (work / "before").resolve()
     shutil.rmtree(clone, ignore_errors=True)
     subprocess.run(["git", "clone", "--quiet", "--no-checkout", REPOSITORY, clone], check=True)
     subprocess.run(["git", "-c", "advice.detachedHead=false", "checkout", "--quiet", commit],
                    cwd=clone, check=True)  # fmt: skip
-    before, now = digests(clone, params), digests(REPOSITORY, params)
-    return {
-        run: (folder / f"{run}.{before[run]}.json", now[run])
-        for run in before.keys() & now.keys()
-        if before[run] != now[run] and (folder / f"{run}.{before[run]}.json").is_file()
-    }
+    before, now = runs_of(clone), runs_of(REPOSITORY)
+    found = {}
+    for run in before.keys() & now.keys():
+        old, new = before[run], now[run]
+        path = folder / f"{run}.{old['digest']}.json"
+        if old["digest"] != new["digest"] and path.is_file() and same_values(old, new):
+            found[run] = path, new
+    return found
 
 
-def digests(code: Path, params: Path) -> dict[str, str]:
-    """Digest of each of the ablation's runs under a state of the code."""
-    script = DIGESTS.format(params=str(params))
-    found = subprocess.run([sys.executable, "-c", script], cwd=code, check=True,
+def same_values(before: dict, now: dict) -> bool:
+    """Whether a run's parameters have the values that they had; new ones may have come."""
+    return before["params"].items() <= now["params"].items()
+
+
+def runs_of(code: Path) -> dict[str, dict]:
+    """The ablation's runs under a state of code and parameters: their digests and values."""
+    found = subprocess.run([sys.executable, "-c", RUNS], cwd=code, check=True,
                            env={**os.environ, "PYTHONPATH": str(code)},
                            stdout=subprocess.PIPE, text=True)  # fmt: skip
     return json.loads(found.stdout)

@@ -52,7 +52,7 @@ def train_cam(
         variant.method, backbone, len(manifest.classes), cam.methods.get(variant.method, {})
     )
     load_start(network, weights, cam.weights)
-    isl = Isl(variant.isl, cam.isl.weight, cam.isl.samples) if variant.isl != "none" else None
+    isl = Isl(variant.isl, **cam.isl.model_dump()) if variant.isl != "none" else None
     fsl = Fsl(**cam.fsl.model_dump()) if variant.fsl else None
 
     def loss_of(batch: list[Tensor], progress: float) -> dict[str, Tensor]:
@@ -60,7 +60,7 @@ def train_cam(
         with runtime.autocast():
             images = images.contiguous(memory_format=torch.channels_last)
             loss = network.losses(images, labels, progress)
-        terms = attach(loss, labels, isl, fsl)
+        terms = attach(loss, labels, isl and isl.at(progress), fsl)
         return {"total": total_loss(terms), **{name: t.value for name, t in terms.items()}}
 
     samples = CamSamples(manifest, root, cam.augmentation)

@@ -94,7 +94,12 @@ def feature_image(
 
 
 def feature_similarity_loss(
-    image: Tensor, activations: Tensor, *, mu: float = 2.5, sigma: float | None = 5.0
+    image: Tensor,
+    activations: Tensor,
+    *,
+    mu: float = 2.5,
+    sigma: float | None = 5.0,
+    repel: float = 1.0,
 ) -> Tensor:
     """Feature similarity loss over all ordered pairs (i, j) of the h * w positions.
 
@@ -112,12 +117,14 @@ def feature_similarity_loss(
             constant, such as those of absent classes, cost nothing on a CPU.
         mu: colour threshold: alike pairs (d < 1 / (1 + e^mu), nearly) attract, others repel.
         sigma: range in feature pixels, > 0, or None.
+        repel: factor of the pairs that repel, >= 0: 1 in the paper; with 0, no colour edge is a
+            gain, and a part whose colour differs from its object's is not cut out.
         returns: scalar, float32 (float64 for float64 activations).
 
     Raises:
-        ValueError: wrong shapes, sigma not positive, or mu or sigma not finite.
+        ValueError: wrong shapes, sigma not positive, repel negative, or any of them not finite.
     """
-    _check_pair_parameters(mu, sigma)
+    _check_pair_parameters(mu, sigma, repel)
     _check_maps("image", image)
     _check_maps("activations", activations)
     count, _, height, width = activations.shape
@@ -130,7 +137,7 @@ def feature_similarity_loss(
     # Autocast would turn the products with W into half precision.
     with torch.autocast(activations.device.type, enabled=False):
         colours = image.detach().to(dtype).clamp(0, 1)
-        return _LaplacianForm.apply(activations.to(dtype), colours, mu, sigma)
+        return _LaplacianForm.apply(activations.to(dtype), colours, mu, sigma, repel)
 
 
 class FeatureSimilarityLoss(nn.Module):
@@ -139,35 +146,41 @@ class FeatureSimilarityLoss(nn.Module):
     Args:
         mu: colour threshold, finite.
         sigma: range in feature pixels, > 0, or None for equal weights over the whole map.
+        repel: factor of the pairs that repel, >= 0.
 
     Raises:
-        ValueError: sigma not positive, or mu or sigma not finite.
+        ValueError: sigma not positive, repel negative, or any of them not finite.
     """
 
-    def __init__(self, mu: float = 2.5, sigma: float | None = 5.0) -> None:
+    def __init__(self, mu: float = 2.5, sigma: float | None = 5.0, repel: float = 1.0) -> None:
         super().__init__()
-        _check_pair_parameters(mu, sigma)
+        _check_pair_parameters(mu, sigma, repel)
         self.mu = mu
         self.sigma = sigma
+        self.repel = repel
 
     def forward(self, image: Tensor, activations: Tensor) -> Tensor:
         """Return the scalar loss; shapes as in :func:`feature_similarity_loss`."""
-        return feature_similarity_loss(image, activations, mu=self.mu, sigma=self.sigma)
+        return feature_similarity_loss(
+            image, activations, mu=self.mu, sigma=self.sigma, repel=self.repel
+        )
 
     def extra_repr(self) -> str:
-        return f"mu={self.mu}, sigma={self.sigma}"
+        return f"mu={self.mu}, sigma={self.sigma}, repel={self.repel}"
 
 
 class _LaplacianForm(torch.autograd.Function):
     """``-<y, L y> / (N h w)`` and its gradient ``-2 L y / (N h w)``."""
 
     @staticmethod
-    def forward(ctx, activations: Tensor, colours: Tensor, mu: float, sigma: float | None):
+    def forward(
+        ctx, activations: Tensor, colours: Tensor, mu: float, sigma: float | None, repel: float
+    ):
         maps = activations.flatten(2)
         # L annuls constants: centred maps give the same with a smaller rounding error, and maps
         # that are constant become exact zeros.
         maps = maps - (maps.amin(2, keepdim=True) + maps.amax(2, keepdim=True)) / 2
-        product = laplacian_product(maps, colours, mu, sigma)
+        product = laplacian_product(maps, colours, mu, sigma, repel)
         scale = -1.0 / (activations.shape[0] * maps.shape[2])
         value = torch.linalg.vecdot(maps.flatten(), product.flatten()) * scale
         if ctx.needs_input_grad[0]:
@@ -178,7 +191,7 @@ class _LaplacianForm(torch.autograd.Function):
     @once_differentiable
     def backward(ctx, grad_output: Tensor):
         (gradient,) = ctx.saved_tensors
-        return gradient * grad_output, None, None, None
+        return gradient * grad_output, None, None, None, None
 
 
 def _check_maps(name: str, maps: Tensor) -> None:
@@ -190,8 +203,10 @@ def _check_maps(name: str, maps: Tensor) -> None:
         raise ValueError(f"{name} must be floating point, got {maps.dtype}")
 
 
-def _check_pair_parameters(mu: float, sigma: float | None) -> None:
+def _check_pair_parameters(mu: float, sigma: float | None, repel: float) -> None:
     if not math.isfinite(mu):
         raise ValueError(f"mu must be finite, got {mu}")
     if sigma is not None and not (math.isfinite(sigma) and sigma > 0):
         raise ValueError(f"sigma must be positive and finite, or None, got {sigma}")
+    if not (math.isfinite(repel) and repel >= 0):
+        raise ValueError(f"repel must be finite and not negative, got {repel}")

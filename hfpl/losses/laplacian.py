@@ -9,6 +9,7 @@ import math
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 EPSILON = 1e-5
 # Rows of the map further apart than this many sigma are left out. The Gaussian beyond holds 4e-8
@@ -22,13 +23,16 @@ CPU_BLOCK_PAIRS = 1 << 18
 GPU_BLOCK_PAIRS = 1 << 23
 
 
-def laplacian_product(maps: Tensor, colours: Tensor, mu: float, sigma: float | None) -> Tensor:
+def laplacian_product(
+    maps: Tensor, colours: Tensor, mu: float, sigma: float | None, repel: float = 1.0
+) -> Tensor:
     """``(diag(W 1) - W) y`` for every map y.
 
     ``w_ij = g_ij tanh(mu + ln((d_ij + 1e-5) / (1 - d_ij + 1e-5)))`` with d the mean absolute
     colour difference of two positions and g the Gaussian ``exp(-r^2 / (2 sigma^2)) / (2 pi
-    sigma^2)`` of their distance r, or 1 / (h w) where sigma is None. On a CPU, maps that are zero
-    everywhere are skipped.
+    sigma^2)`` of their distance r, or 1 / (h w) where sigma is None. Weights above zero, those of
+    unlike colours, are multiplied by ``repel``. On a CPU, maps that are zero everywhere are
+    skipped.
 
     Shape:
         maps: float32 or float64 (N, C, h * w), without autograd.
@@ -37,7 +41,7 @@ def laplacian_product(maps: Tensor, colours: Tensor, mu: float, sigma: float | N
     """
     if maps.device.type != "cpu":
         # Counting maps would wait for the device, and costs more than the products it saves.
-        return _product(maps, colours, mu, sigma)
+        return _product(maps, colours, mu, sigma, repel)
     # "Not equal" also keeps NaN.
     present = (maps != 0).any(2)
     most = int(present.sum(1).max())
@@ -46,11 +50,11 @@ def laplacian_product(maps: Tensor, colours: Tensor, mu: float, sigma: float | N
     # Images with fewer maps than others fill up with zero ones.
     index = present.to(torch.uint8).argsort(dim=1, descending=True, stable=True)[:, :most]
     index = index.unsqueeze(2).expand(-1, -1, maps.shape[2])
-    product = _product(maps.gather(1, index), colours, mu, sigma)
+    product = _product(maps.gather(1, index), colours, mu, sigma, repel)
     return torch.zeros_like(maps).scatter_(1, index, product)
 
 
-def _product(maps: Tensor, colours: Tensor, mu: float, sigma: float | None) -> Tensor:
+def _product(maps: Tensor, colours: Tensor, mu: float, sigma: float | None, repel: float) -> Tensor:
     count, _, size = maps.shape
     height, width = colours.shape[2:]
     reach = height - 1 if sigma is None else min(height - 1, math.ceil(REACH_IN_SIGMA * sigma))
@@ -58,7 +62,7 @@ def _product(maps: Tensor, colours: Tensor, mu: float, sigma: float | None) -> T
     images = min(count, max(1, budget // (width * width * (reach + 1))))
     images = math.ceil(count / math.ceil(count / images))
     blocks = _row_blocks(height, reach, budget // (images * width * width))
-    weigh = _PairWeights(_gaussian(blocks, height, width, sigma, maps), mu)
+    weigh = _PairWeights(_gaussian(blocks, height, width, sigma, maps), mu, repel)
     pairs = max((last - first) * (end - first) for first, last, end in blocks) * width * width
     buffers = maps.new_empty(2, images * pairs)
     # The map of ones makes the degrees.
@@ -124,7 +128,8 @@ class _PairWeights:
     the division of the colour difference.
     """
 
-    def __init__(self, gaussian: Tensor, mu: float) -> None:
+    def __init__(self, gaussian: Tensor, mu: float, repel: float) -> None:
+        self.repel = repel
         k = math.exp(2 * min(SATURATED_MU, max(-SATURATED_MU, mu)))
         self.negative_gaussian = -gaussian
         self.scaled_gaussian = gaussian * (2 * k)
@@ -144,7 +149,11 @@ class _PairWeights:
         other.div_(distance.add_(self.nearest))
         torch.addcmul(self.k, other, other, out=other)
         negative, scaled = self.negative_gaussian, self.scaled_gaussian
-        return torch.addcdiv(negative[:own, :paired], scaled[:own, :paired], other, out=other)
+        weights = torch.addcdiv(negative[:own, :paired], scaled[:own, :paired], other, out=other)
+        if self.repel != 1:
+            # Of the negated weights, the leaky part are those that repel.
+            functional.leaky_relu_(weights.neg_(), self.repel).neg_()
+        return weights
 
 
 def _gaussian(

@@ -4,7 +4,7 @@ ISL takes a share of each classification term, inside that term's own weight:
 (1 - lambda) * term + lambda * ISL. FSL adds a term of its own on the main view. [HFPL]
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -25,7 +25,8 @@ from hfpl.parallel import own_part, size
 
 @dataclass(frozen=True)
 class Isl:
-    """Importance sampling loss: form, weight lambda in [0, 1], positions per image and class.
+    """Importance sampling loss: form, weight lambda in [0, 1], positions per image and class, and
+    the share of the training that is done before it counts (0 in the paper).
 
     The form ``binomial`` is the paper's [HFPL], ``multinomial`` its predecessor's [ICAM];
     ``expected`` draws nothing: it is the mean over all positions that the binomial form estimates.
@@ -34,11 +35,17 @@ class Isl:
     form: Literal["binomial", "multinomial", "expected"]
     weight: float
     samples: int
+    start: float = 0.0
+
+    def at(self, progress: float) -> "Isl":
+        """These settings after a share of the training's steps: before ``start``, of weight 0."""
+        return self if progress >= self.start else replace(self, weight=0.0)
 
 
 @dataclass(frozen=True)
 class Fsl:
-    """Feature similarity loss: weight, mu, sigma in feature pixels (None: the whole map), form.
+    """Feature similarity loss: weight, mu, sigma in feature pixels (None: the whole map), form, and
+    the factor of repelling pairs (1 in the paper).
 
     The form ``max_norm`` is the paper's [HFPL]; ``softmax`` its predecessor's, which compares the
     probabilities of all channels and leaves out the factor 1/2 [ICAM].
@@ -48,6 +55,7 @@ class Fsl:
     mu: float
     sigma: float | None
     form: Literal["max_norm", "softmax"] = "max_norm"
+    repel: float = 1.0
 
 
 def attach(loss: MethodLoss, labels: Tensor, isl: Isl | None, fsl: Fsl | None) -> dict[str, Term]:
@@ -89,11 +97,11 @@ def _sampled(view: View, labels: Tensor, isl: Isl) -> Tensor:
 
 def _similarity(view: View, labels: Tensor, fsl: Fsl) -> Tensor:
     image = feature_image(view.image, view.foreground.shape[2:], MEAN, STD)
+    pairs = {"mu": fsl.mu, "sigma": fsl.sigma, "repel": fsl.repel}
     if fsl.form == "softmax":
         probabilities = full_precision(_all_channels(view)).softmax(1)
-        return 2 * feature_similarity_loss(image, probabilities, mu=fsl.mu, sigma=fsl.sigma)
-    activations = class_activations(view.foreground, labels)
-    return feature_similarity_loss(image, activations, mu=fsl.mu, sigma=fsl.sigma)
+        return 2 * feature_similarity_loss(image, probabilities, **pairs)
+    return feature_similarity_loss(image, class_activations(view.foreground, labels), **pairs)
 
 
 def _all_channels(view: View) -> Tensor:

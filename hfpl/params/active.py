@@ -89,7 +89,7 @@ def _method(params: Params, variant: str) -> list[str]:
 
 def _cam_train(params: Params, variant: str) -> list[str]:
     chosen = params.variants[variant]
-    isl = {"none": [], "expected": ["cam.isl.weight"]}.get(chosen.isl, ["cam.isl"])
+    isl = {"none": [], "expected": ["cam.isl.weight", "cam.isl.start"]}.get(chosen.isl, ["cam.isl"])
     fsl = ["cam.fsl"] if chosen.fsl else []
     return [
         f"variants.{variant}",

@@ -35,6 +35,10 @@ class ImportanceSampling(Section):
 
     weight: Fraction = Field(description="lambda: share of ISL in the classification term")
     samples: Count = Field(description="positions drawn per image and class")
+    start: Fraction = Field(
+        description="share of the training that is done before ISL counts; 0: from the first step "
+        "(the paper's)"
+    )
 
 
 class FeatureSimilarity(Section):
@@ -45,8 +49,15 @@ class FeatureSimilarity(Section):
         "softmax probabilities (its predecessor's, twice the sum)"
     )
     weight: NonNegative
-    mu: float = Field(description="shift of the colour gate: larger groups more colours together")
+    mu: float = Field(
+        description="shift of the colour gate: colours further apart than 1 / (1 + e^mu) of the "
+        "range repel, so that a larger mu groups fewer colours together"
+    )
     sigma: Positive | None = Field(description="reach in feature pixels; null: the whole map")
+    repel: NonNegative = Field(
+        description="factor of the pairs of colours that repel; 1: the paper's, 0: colours only "
+        "attract"
+    )
 
 
 class Augmentation(Section):

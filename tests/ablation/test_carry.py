@@ -8,6 +8,7 @@ import pytest
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "carry_rows.py"
 SCORES = {"cam": [{"miou": 50.0}], "seam": [{"miou": 60.25}], "seam@seed=1": [{"miou": 61.0}]}
+PARAMS = {"cam.epochs": 8, "cam.isl.weight": 0.2, "cam.isl.start": 0.0}
 
 
 @pytest.fixture
@@ -29,7 +30,10 @@ def rows(tmp_path):
 
 
 def run(carry, monkeypatch, rows, again, count=2) -> int:
-    stale = {name: (rows / f"{name}.old-{name}.json", f"new-{name}") for name in SCORES}
+    stale = {
+        name: (rows / f"{name}.old-{name}.json", {"digest": f"new-{name}", "params": PARAMS})
+        for name in SCORES
+    }
     monkeypatch.setattr(carry, "stale_rows", lambda *_: stale)
     monkeypatch.setattr(carry, "make_again", lambda runs, *_: {name: again[name] for name in runs})
     arguments = ["carry_rows.py", "HEAD", "--rows", str(rows.parent), "--check", str(count)]
@@ -44,6 +48,7 @@ def test_equal_scores_carry_all_rows_and_say_what_was_made_again(carry, monkeypa
         row = json.loads(path.read_text())
         assert row["digest"] == f"new-{row['run']}"
         assert row["scores"] == SCORES[row["run"]]
+        assert row["values"] == {"cam.isl.weight": 0.2, "cam.isl.start": 0.0}
         assert row["carried"] == [{"from": f"old-{row['run']}", "made_again": ["cam", "seam"]}]
 
 
@@ -53,6 +58,17 @@ def test_one_other_digit_leaves_every_row_as_it_is(carry, monkeypatch, rows, run
     other = {**SCORES, run_name: [{"miou": SCORES[run_name][0]["miou"] + 1e-9}]}
     assert run(carry, monkeypatch, rows, other) == 1
     assert {path.name: path.read_bytes() for path in rows.iterdir()} == before
+
+
+def test_a_run_counts_as_before_where_only_new_parameters_came(carry):
+    def same(**changes):
+        return carry.same_values({"params": PARAMS}, {"params": {**PARAMS, **changes}})
+
+    assert same()
+    assert same(**{"cam.fsl.repel": 1.0})
+    assert not same(**{"cam.epochs": 9})
+    fewer = {"params": {"cam.epochs": 8}}
+    assert not carry.same_values({"params": PARAMS}, fewer)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 9])

@@ -195,10 +195,12 @@ def folder(tmp_path_factory):
     return folder
 
 
-def train(params, folder, out, seed=0, workers=0, **changes):
+def train(params, folder, out, seed=0, workers=0, start=0.0, **changes):
     """Train with a variant's changes; rows of the history, and the tensors."""
     variant = Variant(**{"method": "seam", "isl": "none", "fsl": False, "seed": seed, **changes})
-    settings = CamSettings(params.cam.model_copy(update={"epochs": 3}), variant, params.network)
+    isl = params.cam.isl.model_copy(update={"start": start})
+    cam = params.cam.model_copy(update={"epochs": 3, "isl": isl})
+    settings = CamSettings(cam, variant, params.network)
     files = TrainingFiles(out / "model.safetensors", out / "history.csv", "digest")
     runtime = set_up("cpu", 1, workers)
     train_cam(settings, [folder / "train-0.json"], ImageRoot(folder), None, files, runtime)
@@ -238,6 +240,19 @@ def test_the_total_is_the_weighted_sum(plain_run):
         cls_1, cls_2, rvmin_1, rvmin_2, er, ecr = terms
         expected = (cls_1 + cls_2) / 2 + (rvmin_1 + rvmin_2) / 2 + er + ecr
         assert total == pytest.approx(expected, rel=1e-4)
+
+
+def test_isl_that_starts_late_changes_nothing_before(params, folder, tmp_path, plain_run):
+    history, model = train(params, folder, tmp_path, isl="binomial", start=0.5)
+    # Of three steps, the third begins after two thirds.
+    plain = [line.split(",") for line in plain_run[0]]
+    late = [line.split(",") for line in history]
+    assert [line[:-1] for line in late[1:3]] == plain[1:3]
+    total, cls_1, isl = (float(late[3][k]) for k in (1, 2, -1))
+    weight = params.cam.isl.weight
+    expected = float(plain[3][1]) + weight * (isl - cls_1) / 2
+    assert total == pytest.approx(expected, rel=1e-4)
+    assert model != plain_run[1]
 
 
 class Killed(Exception):

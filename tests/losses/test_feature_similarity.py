@@ -98,6 +98,33 @@ def test_saturated_threshold(mu):
     assert_same(image, activations, mu, 5.0)
 
 
+@pytest.mark.parametrize("repel", [0.0, 0.3, 2.0])
+@pytest.mark.parametrize("sigma", [2.0, None])
+def test_only_pairs_that_repel_are_scaled(repel, sigma):
+    image, activations = make_case(2, 3, 9, 8)
+    image[:, :, 3:5] = 0.5  # pairs that attract as well
+    value, gradient = value_and_gradient(
+        lambda *case: feature_similarity_loss(*case[:2], mu=1.0, sigma=sigma, repel=repel),
+        image, activations, 1.0, sigma,
+    )  # fmt: skip
+    expected, expected_gradient = value_and_gradient(
+        lambda *case: pairwise_loss(case[0], case[1].double(), 1.0, sigma, repel),
+        image, activations, 1.0, sigma,
+    )  # fmt: skip
+    assert value == pytest.approx(expected, rel=1e-4, abs=1e-6)
+    torch.testing.assert_close(gradient, expected_gradient, rtol=1e-4, atol=1e-6)
+
+
+def test_without_repelling_pairs_no_edge_is_a_gain():
+    # Two halves of unlike colours, active on one side: the paper's loss rewards the edge.
+    image = torch.zeros(1, 3, 8, 8)
+    image[..., 4:] = 1
+    activations = torch.zeros(1, 1, 8, 8)
+    activations[..., 4:] = 1
+    assert feature_similarity_loss(image, activations, sigma=2.0) < -0.05
+    assert feature_similarity_loss(image, activations, sigma=2.0, repel=0.0).abs() < 1e-6
+
+
 @pytest.mark.parametrize("sigma", [5.0, None])
 def test_gradient_check_in_float64(sigma):
     image, activations = make_case(2, 3, 4, 5)
@@ -220,6 +247,8 @@ def test_cuda_agrees_with_the_cpu_without_waiting(sigma):
         ({"sigma": 0.0}, "sigma must be positive"),
         ({"sigma": math.nan}, "sigma must be positive"),
         ({"mu": math.inf}, "mu must be finite"),
+        ({"repel": -0.1}, "repel must be finite and not negative"),
+        ({"repel": math.nan}, "repel must be finite and not negative"),
         ({"image": torch.zeros(2, 3, 5, 4)}, "image must be 2 x 3 x 4 x 5"),
         ({"image": torch.zeros(2, 1, 4, 5)}, "image must be 2 x 3 x 4 x 5"),
         ({"image": torch.zeros(2, 3, 4, 5, dtype=torch.uint8)}, "image must be floating point"),

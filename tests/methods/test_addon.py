@@ -110,6 +110,32 @@ def test_lambda_zero_is_the_method_alone():
     assert total_loss(terms).item() == pytest.approx(total_loss(loss.terms).item())
 
 
+def test_isl_counts_from_its_start_on():
+    isl = Isl("binomial", LAMBDA, 4, start=0.5)
+    assert [isl.at(progress).weight for progress in (0.0, 0.49, 0.5, 0.99)] == [
+        0.0, 0.0, LAMBDA, LAMBDA,
+    ]  # fmt: skip
+    assert BINOMIAL.at(0.0) == BINOMIAL
+    # Before it, the same terms are shown, and the method's own count as if it were alone.
+    loss = two_view_loss()
+    early = attach(loss, LABELS, isl.at(0.2), None)
+    assert early.keys() == attach(loss, LABELS, isl.at(0.8), None).keys()
+    assert total_loss(early).item() == pytest.approx(total_loss(loss.terms).item())
+
+
+def test_repelling_pairs_of_fsl_are_scaled_in_both_forms():
+    loss = two_view_loss()
+    for form in ("max_norm", "softmax"):
+        terms = {
+            repel: attach(loss, LABELS, None, Fsl(0.3, 2.0, 1.5, form, repel))["fsl"].value.item()
+            for repel in (0.0, 1.0, 2.0)
+        }
+        assert terms[0.0] >= 0  # nothing is rewarded
+        # The loss is a sum of the two kinds of pairs.
+        assert terms[2.0] - terms[1.0] == pytest.approx(terms[1.0] - terms[0.0], rel=1e-4)
+        assert terms[1.0] < terms[0.0]
+
+
 def test_feature_similarity_adds_a_term_on_the_main_view():
     loss = two_view_loss()
     terms = attach(loss, LABELS, BINOMIAL, Fsl(0.3, 2.0, 1.5))

@@ -114,7 +114,8 @@ def test_settings_of_a_loss_that_is_off_are_no_dependency(variant):
     assert users("cam.isl.weight", PARAMS, variant) == isl
     # The mean over all positions draws none.
     assert users("cam.isl.samples", PARAMS, variant) == (isl if chosen.isl != "expected" else set())
-    for key in ("cam.fsl.form", "cam.fsl.weight", "cam.fsl.mu", "cam.fsl.sigma"):
+    assert users("cam.isl.start", PARAMS, variant) == isl
+    for key in ("cam.fsl.form", "cam.fsl.weight", "cam.fsl.mu", "cam.fsl.sigma", "cam.fsl.repel"):
         assert users(key, PARAMS, variant) == fsl
 
 
