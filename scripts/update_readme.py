@@ -3,7 +3,8 @@
     python scripts/update_readme.py [--results results] [--readme README.md]
 
 Everything between the markers in the README is replaced; the pictures are shrunk to at most
-1,000 pixels in width. Where 'snakemake ablation' has run, its table and its figure are written too.
+1,000 pixels in width. Where 'snakemake ablation' has run, its figure and the tables of its first
+place are written too, and all of them to docs/ablation/<data set>/table.md.
 """
 
 import argparse
@@ -44,7 +45,10 @@ def main() -> None:
         text = replaced(text, name, printed_by(f"{name}.py", args.params, args.results))
     comparison = args.results / params.dataset / "ablation"
     if (comparison / "table.md").is_file():
-        text = replaced(text, "ablation", (comparison / "table.md").read_text(encoding="utf-8"))
+        tables = (comparison / "table.md").read_text(encoding="utf-8")
+        text = replaced(text, "ablation", first_place(tables))
+        page = args.readme.parent / "docs" / "ablation" / params.dataset / "table.md"
+        write_text(page, f"# All tables of the comparison\n\n{tables}")
         shrink(comparison / "comparison.png", args.readme.parent / "docs" / "comparison.png")
     write_text(args.readme, text)
 
@@ -55,6 +59,12 @@ def replaced(text: str, name: str, content: str) -> str:
     if not pattern.search(text):
         raise ValueError(f"README: no markers '<!-- {name} -->' and '<!-- /{name} -->'")
     return pattern.sub(lambda match: f"{match[1]}{content}{match[2]}", text)
+
+
+def first_place(tables: str) -> str:
+    """The comparison's facts and its tables at the first place where CAMs were scored."""
+    parts = re.split(r"(?m)^(?=\*\*)", tables)
+    return f"{''.join(parts[:2]).rstrip()}\n"
 
 
 def scores(rows: list[dict]) -> str:
