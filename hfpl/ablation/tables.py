@@ -14,7 +14,8 @@ Row = Mapping[str, Any]
 
 NOTE = (
     "Mean ± standard deviation over seeds. A difference is that of equal seeds to the same method "
-    "without the added losses, ± its standard error, with the p of a paired t-test."
+    "without the added losses, ± its standard error, with the 95 % interval and the p of a paired "
+    "t-test."
 )
 
 
@@ -124,8 +125,11 @@ def _mean(found: Mapping[str, Any]) -> str:
 def _difference(found: Mapping[str, Any] | None) -> str:
     if found is None:
         return ""
-    mean = f"{found['mean']:+.1f}"
-    return mean if found["error"] is None else f"{mean} ± {found['error']:.1f} (p {_p(found['p'])})"
+    mean = found["mean"]
+    if found["error"] is None:
+        return f"{mean:+.1f}"
+    low, high = mean - found["half_width"], mean + found["half_width"]
+    return f"{mean:+.1f} ± {found['error']:.1f} ({low:+.1f} to {high:+.1f}, p {_p(found['p'])})"
 
 
 def _p(value: float) -> str:
