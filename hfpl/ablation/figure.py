@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from itertools import product
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -13,6 +14,7 @@ from hfpl.report.style import ACCENT, DEEP, INK, MIDDLE, MUTED
 
 NAMES = {"miou": "mIoU, %", "contour_f": "contour F, %"}
 COLOURS = {"miou": MIDDLE, "contour_f": ACCENT}
+_PLACES_PER_LINE = 2
 _SWEEPS_PER_LINE = 4
 _DASHED = {"linewidth": 1, "linestyle": (0, (4, 3)), "zorder": 1}
 Point = tuple[str, Row]
@@ -34,19 +36,20 @@ def comparison_figure(rows: Sequence[Row], split: str, title: str) -> Figure:
     device = max(dict.fromkeys(devices), key=devices.count)
     here = [row for row in here if row["device"] == device]
     places = [rows_at(here, place) for place in places_of(here, split)]
+    starts = range(0, len(places), _PLACES_PER_LINE)
+    lines = [places[start : start + _PLACES_PER_LINE] for start in starts]
     curves = sweeps(places[0])
-    lines = math.ceil(len(curves) / _SWEEPS_PER_LINE)
     settings = sum(1 for row in places[0] if not row["changes"])
-    heights = [1.0 + 0.24 * settings] * len(places) + [2.6] * lines
+    heights = [1.0 + 0.24 * settings] * len(lines)
+    if curves:
+        heights.append(2.2 * math.ceil(len(curves) / _SWEEPS_PER_LINE))
     figure = Figure(figsize=(9.6, 0.5 + sum(heights)), layout="constrained")
     figure.suptitle(title, x=0.012, ha="left", fontsize=13, fontweight="bold")
     parts = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
-    for part, place in zip(parts, places, strict=False):
-        _draw_place(part, [row for row in place if not row["changes"]])
-    for line in range(lines):
-        some = dict(list(curves.items())[line * _SWEEPS_PER_LINE : (line + 1) * _SWEEPS_PER_LINE])
-        panels = parts[len(places) + line].subplots(1, _SWEEPS_PER_LINE, sharey=True, squeeze=False)
-        _draw_sweeps(list(panels[0]), some)
+    for part, line in zip(parts, lines, strict=False):
+        _draw_places(part, [[row for row in place if not row["changes"]] for place in line])
+    if curves:
+        _draw_sweeps(parts[-1], curves)
     return figure
 
 
@@ -71,24 +74,37 @@ def _order(value: str) -> tuple[bool, float, str]:
         return True, 0.0, value
 
 
-def _draw_place(part: Figure, rows: Sequence[Row]) -> None:
+def _draw_places(part: Figure, places: Sequence[Sequence[Row]]) -> None:
+    """Places side by side, each with a panel per metric; their lines are the same settings."""
+    panels = part.subplots(1, _PLACES_PER_LINE * len(METRICS), sharey=True)
+    methods = list(dict.fromkeys(row["method"] for row in places[0]))
+    names: list[str] = []
+    for axes, (rows, metric) in zip(panels, product(places, METRICS), strict=False):
+        ordered = sorted(rows, key=lambda row: methods.index(row["method"]))
+        names = names or [_line_name(row) for row in ordered]
+        _draw_metric(axes, ordered, metric)
+        if metric == METRICS[0]:
+            place = place_name(rows[0]).replace(", threshold", "\nthreshold")
+            axes.set_title(place, fontsize=8, fontweight="normal", color=MUTED)
+    panels[0].set_yticks(range(len(names)), names, color=INK, fontsize=8)
+    panels[0].set_ylim(len(names) - 0.4, -0.6)
+    for axes in panels[len(places) * len(METRICS) :]:
+        axes.set_visible(False)
+
+
+def _draw_metric(axes: Axes, rows: Sequence[Row], metric: str) -> None:
     """A line per setting with its mean and deviation; the plain method's mean through its lines."""
-    part.suptitle(place_name(rows[0]), x=0.012, ha="left", fontsize=10, color=MUTED)
-    rows = sorted(rows, key=lambda row: [r["method"] for r in rows].index(row["method"]))
-    for axes, metric in zip(part.subplots(1, 2, sharey=True), METRICS, strict=True):
-        for method in dict.fromkeys(row["method"] for row in rows):
-            own = [k for k, row in enumerate(rows) if row["method"] == method]
-            for k in own:
-                plain = added_losses(rows[k]) == "none"
-                _dot(axes, rows[k][metric], k, MUTED if plain else COLOURS[metric])
-                if plain:
-                    through = [rows[k][metric]["mean"]] * 2
-                    axes.plot(through, [own[0] - 0.4, own[-1] + 0.4], color=MUTED, **_DASHED)
-        axes.set(xlabel=NAMES[metric])
-        axes.grid(axis="y", visible=False)
-        axes.tick_params(axis="y", length=0)
-        axes.set_yticks(range(len(rows)), [_line_name(row) for row in rows], color=INK)
-        axes.set_ylim(len(rows) - 0.4, -0.6)
+    for method in dict.fromkeys(row["method"] for row in rows):
+        own = [k for k, row in enumerate(rows) if row["method"] == method]
+        for k in own:
+            plain = added_losses(rows[k]) == "none"
+            _dot(axes, rows[k][metric], k, MUTED if plain else COLOURS[metric])
+            if plain:
+                through = [rows[k][metric]["mean"]] * 2
+                axes.plot(through, [own[0] - 0.4, own[-1] + 0.4], color=MUTED, **_DASHED)
+    axes.set(xlabel=NAMES[metric])
+    axes.grid(axis="y", visible=False)
+    axes.tick_params(axis="y", length=0)
 
 
 def _line_name(row: Row) -> str:
@@ -101,7 +117,9 @@ def _dot(axes: Axes, found: dict, y: float, colour: str) -> None:
     axes.errorbar(found["mean"], y, xerr=deviation, color=colour, marker="o", capsize=3)
 
 
-def _draw_sweeps(panels: list[Axes], curves: dict[tuple[str, str], list[Point]]) -> None:
+def _draw_sweeps(part: Figure, curves: dict[tuple[str, str], list[Point]]) -> None:
+    lines = math.ceil(len(curves) / _SWEEPS_PER_LINE)
+    panels = list(part.subplots(lines, _SWEEPS_PER_LINE, sharey=True, squeeze=False).flat)
     for axes, ((variant, key), points) in zip(panels, curves.items(), strict=False):
         places = range(len(points))
         for metric in METRICS:
