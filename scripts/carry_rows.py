@@ -3,11 +3,12 @@
     python scripts/carry_rows.py COMMIT [--check 3] [--threads 1] [--folder build/carried]
 
 A row counts for one state of the code, and hours of training stand behind a table of them. Where
-the code changed since COMMIT, and no value of a run's parameters did, some runs, spread over the
-methods, are made again from nothing; if each of them scores what its row says, to the last digit,
-the rows of COMMIT are renamed to today's digests and say which runs were made again. Else nothing
-is changed. A parameter that is new since COMMIT may only have a value that changes nothing, and the
-rows note it. For generated data sets, on the kind of machine that made the rows.
+the code changed since COMMIT, and no value of a run's parameters did, some runs, spread over their
+sorted names, are made again from nothing; if each of them scores what its row says, to the last
+digit, the rows of COMMIT are renamed to today's digests and say which runs were made again. Else
+nothing is changed. Parameters may be new since COMMIT: each counts for at least one of the runs
+that are made again, and the rows note their values. For generated data sets, on the kind of machine
+that made the rows.
 """
 
 import argparse
@@ -55,7 +56,7 @@ def main() -> int:
     if not rows:
         print("no row of that commit is out of date")
         return 0
-    chosen = spread(sorted(rows), args.check)
+    chosen = with_new_keys(spread(sorted(rows), args.check), rows)
     digests = {run: rows[run][1]["digest"] for run in chosen}
     again = make_again(digests, args.folder.resolve(), args.threads)
     for run in chosen:
@@ -79,22 +80,27 @@ def main() -> int:
 
 
 def stale_rows(commit: str, folder: Path, work: Path) -> dict[str, tuple[Path, dict]]:
-    """Rows of a commit by run, each with today's digest and parameters where that is another one.
-
-    A run of which a value is another today, or no longer a parameter, is left out.
-    """
+    """Rows of a commit that are out of date, see :func:`carried`."""
     clone = (work / "before").resolve()
     shutil.rmtree(clone, ignore_errors=True)
     subprocess.run(["git", "clone", "--quiet", "--no-checkout", REPOSITORY, clone], check=True)
     subprocess.run(["git", "-c", "advice.detachedHead=false", "checkout", "--quiet", commit],
                    cwd=clone, check=True)  # fmt: skip
-    before, now = runs_of(clone), runs_of(REPOSITORY)
+    return carried(runs_of(clone), runs_of(REPOSITORY), folder)
+
+
+def carried(before: dict, now: dict, folder: Path) -> dict[str, tuple[Path, dict]]:
+    """Rows by run whose digest is another today: their file, and what the run is today.
+
+    A run of which a value is another today, or no longer a parameter, is left out. What a run is
+    today says under ``new`` which of its parameters have come since.
+    """
     found = {}
     for run in before.keys() & now.keys():
         old, new = before[run], now[run]
         path = folder / f"{run}.{old['digest']}.json"
         if old["digest"] != new["digest"] and path.is_file() and same_values(old, new):
-            found[run] = path, new
+            found[run] = path, {**new, "new": sorted(new["params"].keys() - old["params"].keys())}
     return found
 
 
@@ -115,6 +121,15 @@ def spread(names: list[str], count: int) -> list[str]:
     """Some of sorted names, evenly spread."""
     count = min(count, len(names))
     return [names[place * len(names) // count] for place in range(count)]
+
+
+def with_new_keys(chosen: list[str], rows: dict[str, tuple[Path, dict]]) -> list[str]:
+    """Chosen runs, and more where a parameter that has come counts for none of them."""
+    chosen = list(chosen)
+    for run in sorted(rows):
+        if set(rows[run][1]["new"]) - {key for own in chosen for key in rows[own][1]["new"]}:
+            chosen.append(run)
+    return chosen
 
 
 def make_again(runs: dict[str, str], folder: Path, threads: int) -> dict[str, list[dict]]:

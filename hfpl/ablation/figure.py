@@ -76,13 +76,15 @@ def _order(value: str) -> tuple[bool, float, str]:
 
 def _draw_places(part: Figure, places: Sequence[Sequence[Row]]) -> None:
     """Places side by side, each with a panel per metric; their lines are the same settings."""
-    panels = part.subplots(1, _PLACES_PER_LINE * len(METRICS), sharey=True)
+    # Every run of a device is scored at the same places: the first place has all settings.
     methods = list(dict.fromkeys(row["method"] for row in places[0]))
-    names: list[str] = []
-    for axes, (rows, metric) in zip(panels, product(places, METRICS), strict=False):
-        ordered = sorted(rows, key=lambda row: methods.index(row["method"]))
-        names = names or [_line_name(row) for row in ordered]
-        _draw_metric(axes, ordered, metric)
+    ordered = [sorted(rows, key=lambda row: methods.index(row["method"])) for rows in places]
+    names = [_line_name(row) for row in ordered[0]]
+    panels = part.subplots(1, _PLACES_PER_LINE * len(METRICS), sharey=True)
+    for axes, same in zip(panels[len(METRICS) :], panels, strict=False):
+        axes.sharex(same)  # of one metric
+    for axes, (rows, metric) in zip(panels, product(ordered, METRICS), strict=False):
+        _draw_metric(axes, rows, metric)
         if metric == METRICS[0]:
             place = place_name(rows[0]).replace(", threshold", "\nthreshold")
             axes.set_title(place, fontsize=8, fontweight="normal", color=MUTED)

@@ -118,7 +118,7 @@ def feature_similarity_loss(
         mu: colour threshold: alike pairs (d < 1 / (1 + e^mu), nearly) attract, others repel.
         sigma: range in feature pixels, > 0, or None.
         repel: factor of the pairs that repel, >= 0: 1 in the paper; with 0, no colour edge is a
-            gain, and a part whose colour differs from its object's is not cut out.
+            gain, and maps without edges are lowest.
         returns: scalar, float32 (float64 for float64 activations).
 
     Raises:

@@ -31,7 +31,10 @@ def rows(tmp_path):
 
 def run(carry, monkeypatch, rows, again, count=2) -> int:
     stale = {
-        name: (rows / f"{name}.old-{name}.json", {"digest": f"new-{name}", "params": PARAMS})
+        name: (
+            rows / f"{name}.old-{name}.json",
+            {"digest": f"new-{name}", "params": PARAMS, "new": []},
+        )
         for name in SCORES
     }
     monkeypatch.setattr(carry, "stale_rows", lambda *_: stale)
@@ -69,6 +72,36 @@ def test_a_run_counts_as_before_where_only_new_parameters_came(carry):
     assert not same(**{"cam.epochs": 9})
     fewer = {"params": {"cam.epochs": 8}}
     assert not carry.same_values({"params": PARAMS}, fewer)
+
+
+def test_rows_are_carried_whose_digest_changed_and_whose_values_did_not(carry, tmp_path):
+    def runs(digest, **more):
+        return {
+            name: {"digest": f"{digest}-{name}", "params": {**PARAMS, **more}} for name in "abc"
+        }
+
+    before, now = runs("old"), runs("new", **{"cam.fsl.repel": 1.0})
+    now["b"]["params"]["cam.epochs"] = 9
+    for name in "ab":  # c has no row
+        (tmp_path / f"{name}.old-{name}.json").write_text("{}")
+    assert carry.carried(before, now, tmp_path) == {
+        "a": (tmp_path / "a.old-a.json", {**now["a"], "new": ["cam.fsl.repel"]})
+    }
+    assert carry.carried(before, before, tmp_path) == {}
+
+
+def test_a_new_parameter_counts_for_a_run_that_is_made_again(carry):
+    new = {
+        "a": [],
+        "b": ["isl.start"],
+        "c": ["isl.start"],
+        "d": ["isl.start", "fsl.repel"],
+        "e": [],
+    }
+    rows = {name: (None, {"new": keys}) for name, keys in new.items()}
+    assert carry.with_new_keys(["a"], rows) == ["a", "b", "d"]
+    assert carry.with_new_keys(["d", "e"], rows) == ["d", "e"]
+    assert carry.with_new_keys(["a"], dict.fromkeys(rows, (None, {"new": []}))) == ["a"]
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 9])
