@@ -4,7 +4,8 @@
 
 Everything between the markers in the README is replaced; the pictures are shrunk to at most
 1,000 pixels in width. Where 'snakemake ablation' has run, its figure and the tables of its first
-place are written too, and all of them to docs/ablation/<data set>/table.md.
+place are written too, and all of them, and those of 'snakemake ablation-final', to
+docs/ablation/<data set>/.
 """
 
 import argparse
@@ -43,13 +44,16 @@ def main() -> None:
     text = replaced(text, "times", times(args.results / params.dataset))
     for name in ("parts", "storage"):
         text = replaced(text, name, printed_by(f"{name}.py", args.params, args.results))
-    comparison = args.results / params.dataset / "ablation"
-    if (comparison / "table.md").is_file():
+    pages = args.readme.parent / "docs" / "ablation" / params.dataset
+    for name in ("ablation", "ablation-final"):
+        comparison = args.results / params.dataset / name
+        if not (comparison / "table.md").is_file():
+            continue
         tables = (comparison / "table.md").read_text(encoding="utf-8")
-        text = replaced(text, "ablation", first_place(tables))
-        page = args.readme.parent / "docs" / "ablation" / params.dataset / "table.md"
-        write_text(page, f"# All tables of the comparison\n\n{tables}")
-        shrink(comparison / "comparison.png", args.readme.parent / "docs" / "comparison.png")
+        write_text(pages / f"{name}.md", f"# All tables of `{name}`\n\n{tables}")
+        if name == "ablation":
+            text = replaced(text, name, first_place(tables))
+            shrink(comparison / "comparison.png", args.readme.parent / "docs" / "comparison.png")
     write_text(args.readme, text)
 
 
