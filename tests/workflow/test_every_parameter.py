@@ -56,6 +56,8 @@ def others(value: object) -> list[object]:
 def changed(path: tuple[str, ...], value: object) -> tuple[object, str] | None:
     """Another value that holds, and the parameter file with it."""
     for other in others(value):
+        if other == value:
+            continue  # nine tenths of nothing
         content = copy.deepcopy(MICRO)
         node = content
         for name in path[:-1]:
