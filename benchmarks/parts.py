@@ -21,7 +21,7 @@ from hfpl.storage.shards import Shard
 
 PARTS = ("heads", "bodies", "other classes", "background")
 LABEL_MAPS = {
-    "walk": "walk/train-*[0-9].zip",
+    "walk": "walk/train-*.zip",
     "segment": "segment/train-*.plain.zip",
     "segment + CRF": "segment/train-*.crf.zip",
 }

@@ -119,7 +119,9 @@ class Step:
         scores = self._logits()
         image = feature_image(self.view.image, scores.shape[2:], MEAN, STD)
         activations = class_activations(scores, self.labels)
-        feature_similarity_loss(image, activations, mu=self.fsl.mu, sigma=self.fsl.sigma).backward()
+        feature_similarity_loss(
+            image, activations, mu=self.fsl.mu, sigma=self.fsl.sigma, repel=self.fsl.repel
+        ).backward()
 
     def _logits(self) -> Tensor:
         return self.view.foreground.detach().clone().requires_grad_()

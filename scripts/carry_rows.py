@@ -19,6 +19,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from hfpl.ablation.rows import ADDON
+from hfpl.storage.atomic import write_json
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 RUNS = """
 import json
@@ -38,7 +41,6 @@ for run in ablation_runs(params):
     found[run] = {"digest": run_digest(own, content, final=False), "params": active}
 print(json.dumps(found))
 """
-ADDED_LOSSES = ("cam.isl.", "cam.fsl.")
 
 
 def main() -> int:
@@ -67,13 +69,10 @@ def main() -> int:
             return 1
     for run, (path, now) in rows.items():
         row, digest = json.loads(path.read_text()), now["digest"]
-        row["values"] = {k: v for k, v in now["params"].items() if k.startswith(ADDED_LOSSES)}
+        row["values"] = {k: v for k, v in now["params"].items() if k.startswith(ADDON)}
         row.setdefault("carried", []).append({"from": row["digest"], "made_again": chosen})
         row["digest"] = digest
-        target = path.with_name(f"{run}.{digest}.json")
-        temporary = target.with_suffix(".tmp")
-        temporary.write_text(json.dumps(row, indent=1) + "\n")
-        temporary.replace(target)
+        write_json(path.with_name(f"{run}.{digest}.json"), row)
         path.unlink()
     print(f"{len(rows)} rows carried over")
     return 0

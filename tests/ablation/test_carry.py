@@ -1,22 +1,13 @@
 """Rows are carried over a change of code only where runs made again score the same."""
 
-import importlib.util
 import json
-from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "carry_rows.py"
+from scripts import carry_rows as carry
+
 SCORES = {"cam": [{"miou": 50.0}], "seam": [{"miou": 60.25}], "seam@seed=1": [{"miou": 61.0}]}
 PARAMS = {"cam.epochs": 8, "cam.isl.weight": 0.2, "cam.isl.start": 0.0}
-
-
-@pytest.fixture
-def carry():
-    spec = importlib.util.spec_from_file_location("carry_rows", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture
@@ -29,7 +20,7 @@ def rows(tmp_path):
     return folder
 
 
-def run(carry, monkeypatch, rows, again, count=2) -> int:
+def run(monkeypatch, rows, again, count=2) -> int:
     stale = {
         name: (
             rows / f"{name}.old-{name}.json",
@@ -44,8 +35,8 @@ def run(carry, monkeypatch, rows, again, count=2) -> int:
     return carry.main()
 
 
-def test_equal_scores_carry_all_rows_and_say_what_was_made_again(carry, monkeypatch, rows):
-    assert run(carry, monkeypatch, rows, SCORES) == 0
+def test_equal_scores_carry_all_rows_and_say_what_was_made_again(monkeypatch, rows):
+    assert run(monkeypatch, rows, SCORES) == 0
     assert {path.name for path in rows.iterdir()} == {f"{n}.new-{n}.json" for n in SCORES}
     for path in rows.iterdir():
         row = json.loads(path.read_text())
@@ -56,14 +47,14 @@ def test_equal_scores_carry_all_rows_and_say_what_was_made_again(carry, monkeypa
 
 
 @pytest.mark.parametrize("run_name", ["cam", "seam"])
-def test_one_other_digit_leaves_every_row_as_it_is(carry, monkeypatch, rows, run_name):
+def test_one_other_digit_leaves_every_row_as_it_is(monkeypatch, rows, run_name):
     before = {path.name: path.read_bytes() for path in rows.iterdir()}
     other = {**SCORES, run_name: [{"miou": SCORES[run_name][0]["miou"] + 1e-9}]}
-    assert run(carry, monkeypatch, rows, other) == 1
+    assert run(monkeypatch, rows, other) == 1
     assert {path.name: path.read_bytes() for path in rows.iterdir()} == before
 
 
-def test_a_run_counts_as_before_where_only_new_parameters_came(carry):
+def test_a_run_counts_as_before_where_only_new_parameters_came():
     def same(**changes):
         return carry.same_values({"params": PARAMS}, {"params": {**PARAMS, **changes}})
 
@@ -74,7 +65,7 @@ def test_a_run_counts_as_before_where_only_new_parameters_came(carry):
     assert not carry.same_values({"params": PARAMS}, fewer)
 
 
-def test_rows_are_carried_whose_digest_changed_and_whose_values_did_not(carry, tmp_path):
+def test_rows_are_carried_whose_digest_changed_and_whose_values_did_not(tmp_path):
     def runs(digest, **more):
         return {
             name: {"digest": f"{digest}-{name}", "params": {**PARAMS, **more}} for name in "abc"
@@ -90,7 +81,7 @@ def test_rows_are_carried_whose_digest_changed_and_whose_values_did_not(carry, t
     assert carry.carried(before, before, tmp_path) == {}
 
 
-def test_a_new_parameter_counts_for_a_run_that_is_made_again(carry):
+def test_a_new_parameter_counts_for_a_run_that_is_made_again():
     new = {
         "a": [],
         "b": ["isl.start"],
@@ -105,7 +96,7 @@ def test_a_new_parameter_counts_for_a_run_that_is_made_again(carry):
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 9])
-def test_the_runs_made_again_are_spread_over_all(carry, count):
+def test_the_runs_made_again_are_spread_over_all(count):
     found = carry.spread(list("abcde"), count)
     assert len(found) == len(set(found)) == min(count, 5)
     assert set(found) <= set("abcde")
