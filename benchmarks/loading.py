@@ -13,18 +13,18 @@ import numpy as np
 from ruamel.yaml import YAML
 from torch import Tensor
 
-from hfpl.affinity.train import train_affinity
-from hfpl.cam.train import CamSettings, train_cam
-from hfpl.data.generate import SHAPES_LISTS, write_shapes
-from hfpl.data.index import write_index
-from hfpl.images.manifest import read_manifests
-from hfpl.images.reading import ImageRoot
+from hfpl.jobs.runtime import set_up
 from hfpl.params import Params
 from hfpl.params.load import validate_params
 from hfpl.params.presets import preset_text
-from hfpl.pretrain.train import pretrain_backbone
-from hfpl.runtime import set_up
-from hfpl.segment.train import train_segment
+from hfpl.stages.affinity.train import train_affinity
+from hfpl.stages.cam.train import CamSettings, train_cam
+from hfpl.stages.data.generate import SHAPES_LISTS, write_shapes
+from hfpl.stages.data.index import write_index
+from hfpl.stages.pretrain.train import pretrain_backbone
+from hfpl.stages.segment.train import train_segment
+from hfpl.storage.manifest import read_manifests
+from hfpl.storage.reading import ImageRoot
 from hfpl.storage.shards import write_shard
 from hfpl.training import stage
 from hfpl.training.samples import RandomSamples, load_batches

@@ -21,7 +21,7 @@ import torch
 
 from benchmarks.comparison import Comparison
 from benchmarks.steps import comparisons
-from hfpl.runtime import set_up
+from hfpl.jobs.runtime import set_up
 
 _LEAST_SECONDS = 0.05
 """What is faster is called again and again for this long."""

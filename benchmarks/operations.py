@@ -17,10 +17,10 @@ from ruamel.yaml import YAML
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from hfpl.networks.backbones import build_backbone
 from hfpl.params.load import validate_params
 from hfpl.params.presets import preset_text
 from hfpl.params.root import Params
+from hfpl.plugins.backbones import build_backbone
 
 PASSES = 3
 """Forward passes that a training step is worth."""

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from hfpl.data.generate import draw_picture
-from hfpl.data.shapes import CLASS_NAMES
 from hfpl.params import load_params
 from hfpl.params.dataset import ShapesDataset
+from hfpl.stages.data.generate import draw_picture
+from hfpl.stages.data.shapes import CLASS_NAMES
 from hfpl.storage.shards import Shard
 
 PARTS = ("heads", "bodies", "other classes", "background")

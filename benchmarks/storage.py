@@ -11,16 +11,16 @@ from pathlib import Path
 
 import numpy as np
 
-from hfpl.cam.infer import image_cams, load_cam_network
-from hfpl.evaluate.contours import contour_counts, mean_contour_f
-from hfpl.evaluate.regions import confusion_matrix, mean_iou, predict_from_cams
-from hfpl.images.manifest import read_manifests, read_masks
-from hfpl.images.reading import ImageRoot
+from hfpl.jobs.runtime import set_up
 from hfpl.params import Params, load_params
-from hfpl.pseudo.crf import crf_settings, pseudo_label_scores
-from hfpl.runtime import set_up
+from hfpl.stages.cam.infer import image_cams, load_cam_network
+from hfpl.stages.evaluate.contours import contour_counts, mean_contour_f
+from hfpl.stages.evaluate.regions import confusion_matrix, mean_iou, predict_from_cams
+from hfpl.stages.pseudo.crf import crf_settings, pseudo_label_scores
+from hfpl.stages.walk.label import load_affinity_network, walked_label
+from hfpl.storage.manifest import read_manifests, read_masks
+from hfpl.storage.reading import ImageRoot
 from hfpl.storage.shards import quantised, restored
-from hfpl.walk.label import load_affinity_network, walked_label
 
 
 def main() -> None:

@@ -16,21 +16,21 @@ from ruamel.yaml import YAML
 from torch import Tensor
 
 from hfpl.images.normalise import MEAN, STD
+from hfpl.jobs.runtime import set_up
 from hfpl.losses import (
     class_activations,
     feature_image,
     feature_similarity_loss,
     importance_sampling_loss,
 )
-from hfpl.methods import build_method
-from hfpl.methods.addon import Fsl, Isl, attach, total_loss
-from hfpl.methods.interface import View
-from hfpl.networks.backbones import build_backbone
 from hfpl.networks.interface import freeze
 from hfpl.params.load import validate_params
 from hfpl.params.presets import preset_text
 from hfpl.params.root import Params
-from hfpl.runtime import set_up
+from hfpl.plugins.backbones import build_backbone
+from hfpl.plugins.methods import build_method
+from hfpl.plugins.methods.interface import View
+from hfpl.stages.cam.addon import Fsl, Isl, attach, total_loss
 from hfpl.training.optimiser import make_optimiser
 
 _PRESENT = 2

@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from hfpl.images.manifest import SPLITS, read_manifests
 from hfpl.params import load_params
+from hfpl.storage.manifest import SPLITS, read_manifests
 from hfpl.versioning.records import RECORD, result_files, stage_folders
 
 

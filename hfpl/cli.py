@@ -10,24 +10,27 @@ from contextlib import contextmanager, nullcontext
 from importlib import import_module
 from pathlib import Path
 
-from hfpl.alone import alone, stop_with_run
-from hfpl.processes import rank
-from hfpl.progress import Interrupted
+from hfpl.distributed.process import rank
+from hfpl.jobs.alone import alone, stop_with_run
+from hfpl.jobs.progress import Interrupted
 
 COMMANDS = {
     "params": ("hfpl.params.command", "write params.yaml from a preset, or check one"),
-    "data": ("hfpl.data.command", "stage data: generate, download, convert or index a data set"),
-    "pretrain": ("hfpl.pretrain.command", "stage pretrain: backbone weights from scratch"),
-    "cam": ("hfpl.cam.command", "stage cam: train the CAM network, infer CAMs"),
-    "pseudo": ("hfpl.pseudo.command", "stage pseudo: refine CAMs by a dense CRF"),
-    "affinity": ("hfpl.affinity.command", "stage affinity: train the affinity network"),
-    "walk": ("hfpl.walk.command", "stage walk: label maps by a random walk"),
+    "data": (
+        "hfpl.stages.data.command",
+        "stage data: generate, download, convert or index a data set",
+    ),
+    "pretrain": ("hfpl.stages.pretrain.command", "stage pretrain: backbone weights from scratch"),
+    "cam": ("hfpl.stages.cam.command", "stage cam: train the CAM network, infer CAMs"),
+    "pseudo": ("hfpl.stages.pseudo.command", "stage pseudo: refine CAMs by a dense CRF"),
+    "affinity": ("hfpl.stages.affinity.command", "stage affinity: train the affinity network"),
+    "walk": ("hfpl.stages.walk.command", "stage walk: label maps by a random walk"),
     "segment": (
-        "hfpl.segment.command",
+        "hfpl.stages.segment.command",
         "stage segment: the segmentation network, also for new photographs",
     ),
-    "evaluate": ("hfpl.evaluate.command", "stage evaluate: score every stage's results"),
-    "report": ("hfpl.report.command", "stage report: pictures of the results"),
+    "evaluate": ("hfpl.stages.evaluate.command", "stage evaluate: score every stage's results"),
+    "report": ("hfpl.stages.report.command", "stage report: pictures of the results"),
     "ablation": ("hfpl.ablation.command", "stage ablation: variants compared over seeds"),
     "dvc": ("hfpl.versioning.command", "versions of results: declare, commit and share with DVC"),
     "clean": (

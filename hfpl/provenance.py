@@ -13,26 +13,26 @@ from hfpl.params.active import active_params
 from hfpl.params.root import Params
 
 _ENTRY = {
-    "data_generate": "hfpl.data.generate",
-    "data_download": "hfpl.data.download",
-    "data_convert": "hfpl.data.members",
-    "data_index": "hfpl.data.index",
-    "data_masks": "hfpl.data.masks",
-    "pretrain": "hfpl.pretrain.train",
-    "cam_train": "hfpl.cam.train",
-    "cam_infer": "hfpl.cam.infer",
-    "pseudo": "hfpl.pseudo.refine",
-    "affinity": "hfpl.affinity.train",
-    "walk": "hfpl.walk.label",
-    "segment_train": "hfpl.segment.train",
-    "segment_test": "hfpl.segment.test",
-    "evaluate_cam": "hfpl.evaluate.cams",
-    "evaluate_masks": "hfpl.evaluate.masks",
-    "evaluate": "hfpl.evaluate.table",
-    "report": "hfpl.report.pictures",
+    "data_generate": "hfpl.stages.data.generate",
+    "data_download": "hfpl.stages.data.download",
+    "data_convert": "hfpl.stages.data.members",
+    "data_index": "hfpl.stages.data.index",
+    "data_masks": "hfpl.stages.data.masks",
+    "pretrain": "hfpl.stages.pretrain.train",
+    "cam_train": "hfpl.stages.cam.train",
+    "cam_infer": "hfpl.stages.cam.infer",
+    "pseudo": "hfpl.stages.pseudo.refine",
+    "affinity": "hfpl.stages.affinity.train",
+    "walk": "hfpl.stages.walk.label",
+    "segment_train": "hfpl.stages.segment.train",
+    "segment_test": "hfpl.stages.segment.test",
+    "evaluate_cam": "hfpl.stages.evaluate.cams",
+    "evaluate_masks": "hfpl.stages.evaluate.masks",
+    "evaluate": "hfpl.stages.evaluate.table",
+    "report": "hfpl.stages.report.pictures",
 }
 """Module that computes each job's result; what it imports within the package counts too."""
-_INDEX_ENTRY = {"folder": "hfpl.data.folder"}
+_INDEX_ENTRY = {"folder": "hfpl.stages.data.folder"}
 """Module that indexes a data set, for the formats that have one of their own."""
 
 _USES_METHOD = ("cam_train", "cam_infer")
@@ -48,7 +48,7 @@ _NO_BACKBONE = (
     "evaluate",
     "report",
 )
-_NOT_CODE = ("hfpl.params", "hfpl.cli")
+_NOT_CODE = ("hfpl.params", "hfpl.sections", "hfpl.jobs", "hfpl.cli")
 """Types and bounds of parameters change no result: the values are dependencies themselves."""
 
 
@@ -59,13 +59,13 @@ def job_key(params: Params, job: str, variant: str | None = None) -> dict[str, A
     """
     modules = [_ENTRY[job]]
     if job == "data_convert":
-        modules.append(f"hfpl.data.{params.datasets[params.dataset].format}")
+        modules.append(f"hfpl.stages.data.{params.datasets[params.dataset].format}")
     if job == "data_index":
         modules = [_INDEX_ENTRY.get(params.datasets[params.dataset].format, _ENTRY[job])]
     if job not in _NO_BACKBONE:
-        modules.append(f"hfpl.networks.backbones.{params.network.backbone}")
+        modules.append(f"hfpl.plugins.backbones.{params.network.backbone}")
     if job in _USES_METHOD:
-        modules.append(f"hfpl.methods.{params.variants[variant or params.variant].method}")
+        modules.append(f"hfpl.plugins.methods.{params.variants[variant or params.variant].method}")
     return {**active_params(params, job, variant), "code": code_digest(tuple(modules))}
 
 

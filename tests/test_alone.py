@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from hfpl.alone import RUN_VARIABLE, alone, is_running, process_mark
+from hfpl.jobs.alone import RUN_VARIABLE, alone, is_running, process_mark
 
 WAITS = "import sys, time; print('ready', flush=True); time.sleep(60)"
 
@@ -61,7 +61,7 @@ def test_a_process_of_another_machine_is_not_looked_for_here(other):
 
 def test_a_job_is_told_to_stop_when_its_run_has_ended(other):
     code = (
-        "import time; from hfpl.alone import stop_with_run; stop_with_run(); "
+        "import time; from hfpl.jobs.alone import stop_with_run; stop_with_run(); "
         "print('ready', flush=True); time.sleep(60)"
     )
     job = started(code, **{RUN_VARIABLE: process_mark(other.pid)})
@@ -76,7 +76,7 @@ def test_a_job_is_told_to_stop_when_its_run_has_ended(other):
 
 def test_a_job_waits_for_another_of_its_log_however_that_ends(tmp_path):
     code = (
-        "import sys, time; from pathlib import Path; from hfpl.alone import alone\n"
+        "import sys, time; from pathlib import Path; from hfpl.jobs.alone import alone\n"
         "with alone(Path(sys.argv[1])):\n    print('ready', flush=True); time.sleep(60)"
     )
     log = tmp_path / "a.log"

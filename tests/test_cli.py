@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from hfpl.cli import COMMANDS, main
-from hfpl.images.manifest import read_manifests
 from hfpl.params.presets import preset_text
+from hfpl.storage.manifest import read_manifests
 from hfpl.storage.shards import write_shard
 
 

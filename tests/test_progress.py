@@ -9,8 +9,8 @@ import termios
 
 import pytest
 
-from hfpl import progress
-from hfpl.progress import track
+from hfpl.jobs import progress
+from hfpl.jobs.progress import track
 
 
 @pytest.fixture

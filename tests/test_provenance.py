@@ -263,8 +263,8 @@ def test_a_job_key_holds_the_active_parameters_and_the_code():
 def test_a_data_set_depends_on_the_code_of_its_format():
     folder = YAML(typ="safe", pure=True).load(preset_text("folder"))
     expected = {
-        "hfpl.data.index": PARAMS,
-        "hfpl.data.folder": validate_params(folder),
+        "hfpl.stages.data.index": PARAMS,
+        "hfpl.stages.data.folder": validate_params(folder),
     }
     assert len({code_digest((module,)) for module in expected}) == 2
     for module, params in expected.items():

@@ -10,7 +10,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hfpl.runtime import Runtime, derived_seed, generator, seed_torch, set_up
+from hfpl.jobs.runtime import set_up
+from hfpl.numerics import Runtime, derived_seed, generator, seed_torch
 
 PARTS = st.lists(st.one_of(st.integers(), st.text(max_size=8)), min_size=1, max_size=3)
 
@@ -114,22 +115,22 @@ def test_a_negative_number_of_workers_is_refused():
     ("cores", "threads", "workers"), [(1, 1, 0), (2, 2, 0), (1, 2, 0), (2, 1, 1), (16, 2, 8)]
 )
 def test_images_are_loaded_by_cores_that_are_free(monkeypatch, cores, threads, workers):
-    monkeypatch.setattr("hfpl.runtime._cores", lambda: cores)
+    monkeypatch.setattr("hfpl.jobs.runtime._cores", lambda: cores)
     assert set_up("cpu", threads).workers == workers
 
 
 def test_a_gpu_is_never_without_a_worker(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr("hfpl.runtime._cores", lambda: 1)
+    monkeypatch.setattr("hfpl.jobs.runtime._cores", lambda: 1)
     assert set_up("cuda", 1).workers == 1
-    monkeypatch.setattr("hfpl.runtime._cores", lambda: 6)
+    monkeypatch.setattr("hfpl.jobs.runtime._cores", lambda: 6)
     assert set_up("cuda", 6).workers == 5
 
 
 FAULTS = """
 import resource
 import torch
-from hfpl.runtime import set_up
+from hfpl.jobs.runtime import set_up
 set_up("cpu", 1, 0)
 for _ in range(40):  # the first ones find their places
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

@@ -1,6 +1,6 @@
 """Sizes in words."""
 
-from hfpl.sizes import human
+from hfpl.jobs.sizes import human
 
 
 def test_sizes_are_readable():

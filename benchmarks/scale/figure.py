@@ -10,8 +10,8 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from benchmarks.scale.page import by_number
 from hfpl.params.reruns import STAGES
-from hfpl.report.plots import plot_style, save_figure
-from hfpl.report.style import ACCENT, DEEP, MIDDLE, MUTED
+from hfpl.stages.report.plots import plot_style, save_figure
+from hfpl.stages.report.style import ACCENT, DEEP, MIDDLE, MUTED
 
 Line = tuple[Sequence[float], Sequence[float]]
 """Places and values."""

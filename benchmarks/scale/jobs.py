@@ -14,26 +14,27 @@ from unittest import mock
 from ruamel.yaml import YAML
 from torch import nn
 
-import hfpl.cam.infer
-import hfpl.pseudo.refine
-import hfpl.segment.test
+import hfpl.stages.cam.infer
+import hfpl.stages.pseudo.refine
+import hfpl.stages.segment.test
+import hfpl.stages.walk.label
 import hfpl.training.stage
-import hfpl.walk.label
 from benchmarks.measure import in_new_process, reset_peak, resident
 from benchmarks.scale.pictures import Pictures
-from hfpl.affinity.train import train_affinity
-from hfpl.cam.train import CamSettings, train_cam
-from hfpl.data.voc import VOC_CLASSES
-from hfpl.evaluate.cams import evaluate_cams
-from hfpl.evaluate.masks import evaluate_masks
-from hfpl.methods import build_method
+from hfpl.jobs.runtime import set_up
 from hfpl.networks.affinity import AffinityNetwork
-from hfpl.networks.backbones import build_backbone
+from hfpl.numerics import Runtime
 from hfpl.params import Params
 from hfpl.params.load import validate_params
 from hfpl.params.presets import preset_text
-from hfpl.runtime import Runtime, set_up
-from hfpl.segment.train import build_deeplab, train_segment
+from hfpl.plugins.backbones import build_backbone
+from hfpl.plugins.methods import build_method
+from hfpl.stages.affinity.train import train_affinity
+from hfpl.stages.cam.train import CamSettings, train_cam
+from hfpl.stages.data.voc import VOC_CLASSES
+from hfpl.stages.evaluate.cams import evaluate_cams
+from hfpl.stages.evaluate.masks import evaluate_masks
+from hfpl.stages.segment.train import build_deeplab, train_segment
 from hfpl.storage.tensors import save_network
 from hfpl.training.samples import load_batches
 from hfpl.training.stage import TrainingFiles
@@ -106,7 +107,7 @@ class _Clock:
 
     @contextlib.contextmanager
     def track(self, *_: Any) -> Iterator[Callable[..., None]]:
-        """Stands in for :func:`hfpl.progress.track`."""
+        """Stands in for :func:`hfpl.jobs.progress.track`."""
         self.mark()
         yield self.mark
 
@@ -150,13 +151,13 @@ def _train_cam(params: Params, pictures: Pictures, runtime: Runtime, files: Trai
 def _infer(params: Params, pictures: Pictures, runtime: Runtime) -> None:
     variant = params.variants[params.variant]
     given = ([pictures.manifest], pictures.root, pictures.folder / "model", pictures.folder / "out")
-    hfpl.cam.infer.infer_cams(params.cam, variant, params.network, *given, runtime)
+    hfpl.stages.cam.infer.infer_cams(params.cam, variant, params.network, *given, runtime)
 
 
 def _refine(params: Params, pictures: Pictures, _: Runtime) -> None:
     outputs = (pictures.folder / "low", pictures.folder / "high")
     given = (pictures.manifest, pictures.root, pictures.cams)
-    hfpl.pseudo.refine.refine_shard(params.pseudo, *given, *outputs)
+    hfpl.stages.pseudo.refine.refine_shard(params.pseudo, *given, *outputs)
 
 
 def _train_affinity(
@@ -168,7 +169,7 @@ def _train_affinity(
 
 def _walk(params: Params, pictures: Pictures, runtime: Runtime) -> None:
     given = (pictures.manifest, pictures.root, pictures.cams, pictures.folder / "model")
-    hfpl.walk.label.label_shard(
+    hfpl.stages.walk.label.label_shard(
         params.walk, params.affinity, params.network, *given, pictures.folder / "out", runtime
     )
 
@@ -183,7 +184,9 @@ def _train_segment(
 def _test(params: Params, pictures: Pictures, runtime: Runtime) -> None:
     given = (pictures.manifest, None, pictures.root, pictures.folder / "model")
     outputs = (pictures.folder / "plain", pictures.folder / "refined")
-    hfpl.segment.test.segment_shard(params.segment, params.network, *given, *outputs, runtime)
+    hfpl.stages.segment.test.segment_shard(
+        params.segment, params.network, *given, *outputs, runtime
+    )
 
 
 def _evaluate(_: Params, pictures: Pictures, __: Runtime) -> float:
@@ -218,12 +221,12 @@ _NETWORKS = {"cam infer": _cam_network, "walk": _affinity_network, "segment test
 
 JOBS: dict[str, Callable[[Params, Pictures, Runtime], float]] = {
     "cam train": _of_steps(_train_cam),
-    "cam infer": _of_images(hfpl.cam.infer, _infer),
-    "pseudo": _of_images(hfpl.pseudo.refine, _refine),
+    "cam infer": _of_images(hfpl.stages.cam.infer, _infer),
+    "pseudo": _of_images(hfpl.stages.pseudo.refine, _refine),
     "affinity": _of_steps(_train_affinity),
-    "walk": _of_images(hfpl.walk.label, _walk),
+    "walk": _of_images(hfpl.stages.walk.label, _walk),
     "segment train": _of_steps(_train_segment),
-    "segment test": _of_images(hfpl.segment.test, _test),
+    "segment test": _of_images(hfpl.stages.segment.test, _test),
     "evaluate": _evaluate,
 }
 """Job → its seconds per image."""

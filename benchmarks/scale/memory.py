@@ -16,11 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from hfpl.affinity.train import AffinitySamples
-from hfpl.cam.train import CamSamples
-from hfpl.data import voc
-from hfpl.evaluate.score import read_split
-from hfpl.images.manifest import (
+from hfpl.stages.affinity.train import AffinitySamples
+from hfpl.stages.cam.train import CamSamples
+from hfpl.stages.data import voc
+from hfpl.stages.evaluate.score import read_split
+from hfpl.stages.segment.train import SegmentSamples
+from hfpl.storage.manifest import (
     ImageRecord,
     Manifest,
     MaskRecord,
@@ -29,8 +30,7 @@ from hfpl.images.manifest import (
     write_manifest,
     write_masks,
 )
-from hfpl.images.reading import ImageRoot
-from hfpl.segment.train import SegmentSamples
+from hfpl.storage.reading import ImageRoot
 from hfpl.storage.shards import Shard, Shards, write_shard
 
 IMAGES = 2000

@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from hfpl.data import voc
-from hfpl.data.shapes import draw_scene
-from hfpl.images.manifest import ImageRecord, Manifest, MaskRecord, write_manifest, write_masks
 from hfpl.images.palette import encode_mask
-from hfpl.images.reading import ImageRoot
+from hfpl.stages.data import voc
+from hfpl.stages.data.shapes import draw_scene
+from hfpl.storage.manifest import ImageRecord, Manifest, MaskRecord, write_manifest, write_masks
+from hfpl.storage.reading import ImageRoot
 from hfpl.storage.shards import write_shard
 
 _DRAWN_CLASSES = 6

@@ -14,9 +14,9 @@ import numpy as np
 from ruamel.yaml import YAML
 
 from benchmarks.scale.commands import Done, clone, noted, run
-from hfpl.data import voc
 from hfpl.images.palette import encode_mask
 from hfpl.params.presets import preset_text
+from hfpl.stages.data import voc
 from hfpl.versioning.facts import Output, planned_outputs
 
 LAYOUTS = ("zip", "folder")

@@ -6,7 +6,7 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.comparison import Comparison, assert_equal
-from hfpl.affinity.labels import affinity_label, pair_labels
+from hfpl.stages.affinity.labels import affinity_label, pair_labels
 
 STRIDE, RADIUS = 8, 5
 

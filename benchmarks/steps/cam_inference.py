@@ -12,14 +12,14 @@ from ruamel.yaml import YAML
 from torch import nn
 
 from benchmarks.comparison import Comparison, assert_close
-from hfpl.cam.infer import image_cams
 from hfpl.images.normalise import MEAN, STD
-from hfpl.methods import build_method
-from hfpl.methods.interface import MethodNetwork
-from hfpl.networks.backbones import build_backbone
+from hfpl.numerics import Runtime
 from hfpl.params.load import validate_params
 from hfpl.params.presets import preset_text
-from hfpl.runtime import Runtime
+from hfpl.plugins.backbones import build_backbone
+from hfpl.plugins.methods import build_method
+from hfpl.plugins.methods.interface import MethodNetwork
+from hfpl.stages.cam.infer import image_cams
 
 SCALES = (0.5, 1.0, 1.5, 2.0)
 CLASSES, TAGS = 20, (3, 12)

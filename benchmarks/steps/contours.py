@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.comparison import Comparison, assert_equal
-from hfpl.evaluate.contours import contour_counts
+from hfpl.stages.evaluate.contours import contour_counts
 
 
 def plain_boundary(mask: NDArray) -> NDArray:

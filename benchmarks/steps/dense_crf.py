@@ -10,7 +10,7 @@ import pydensecrf.densecrf as dcrf
 from numpy.typing import NDArray
 
 from benchmarks.comparison import Comparison, assert_equal
-from hfpl.pseudo.crf import CrfSettings, pseudo_label_scores
+from hfpl.stages.pseudo.crf import CrfSettings, pseudo_label_scores
 
 SETTINGS = CrfSettings(10, 3, 3, 80, 13, 10)
 ALPHAS = (1, 24)

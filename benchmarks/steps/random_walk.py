@@ -6,8 +6,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmarks.comparison import Comparison, assert_close
-from hfpl.affinity.pairs import pair_affinity, pair_indices
-from hfpl.walk.random_walk import affinity_matrix, padded_size, random_walk, transition_matrix
+from hfpl.stages.affinity.pairs import pair_affinity, pair_indices
+from hfpl.stages.walk.random_walk import (
+    affinity_matrix,
+    padded_size,
+    random_walk,
+    transition_matrix,
+)
 
 STRIDE, RADIUS, ALPHA, BETA, LOG_STEPS = 8, 5, 6.0, 8.0, 6
 

@@ -48,7 +48,7 @@ def _table(args: argparse.Namespace) -> str:
     from hfpl.ablation.figure import comparison_figure
     from hfpl.ablation.rows import read_rows
     from hfpl.ablation.tables import as_csv, as_markdown, facts_of
-    from hfpl.report.plots import plot_style, save_figure
+    from hfpl.stages.report.plots import plot_style, save_figure
     from hfpl.storage.atomic import write_json, write_text
 
     runs = read_rows(args.rows)

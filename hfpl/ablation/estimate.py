@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
-from hfpl.params.cam import Variant
+from hfpl.stages.cam.params import Variant
 
 
 def seconds_left(variants: Iterable[Variant], rows: Sequence[Mapping[str, Any]]) -> float | None:

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 
 from hfpl.ablation.compare import METRICS
 from hfpl.ablation.tables import Row, added_losses, place_name, places_of, rows_at
-from hfpl.report.plots import blank_figure
-from hfpl.report.style import ACCENT, DEEP, INK, MIDDLE, MUTED
+from hfpl.stages.report.plots import blank_figure
+from hfpl.stages.report.style import ACCENT, DEEP, INK, MIDDLE, MUTED
 
 NAMES = {"miou": "mIoU, %", "contour_f": "contour F, %"}
 COLOURS = {"miou": MIDDLE, "contour_f": ACCENT}

@@ -10,12 +10,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from hfpl.evaluate.table import read_rows as read_scores
 from hfpl.params.active import JOBS, active_params
 from hfpl.params.downloads import sources_of
 from hfpl.params.root import Params
 from hfpl.params.runs import run_parts
 from hfpl.provenance import job_key, key_digest
+from hfpl.stages.evaluate.table import read_rows as read_scores
 from hfpl.storage.atomic import read_json, write_json
 
 ADDON = ("cam.isl.", "cam.fsl.")

@@ -7,7 +7,7 @@ from statistics import fmean
 from typing import Any
 
 from hfpl.ablation.compare import METRICS, PLACE
-from hfpl.evaluate.table import NONE
+from hfpl.stages.evaluate.table import NONE
 
 Row = Mapping[str, Any]
 """A row of :func:`hfpl.ablation.compare.compare`."""

@@ -1,13 +1,22 @@
 """Random changes of training images; every function draws from the generator it is given."""
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import cv2
 import numpy as np
 from PIL import Image, ImageEnhance
 
 from hfpl.images.normalise import normalise
-from hfpl.params.training import ColourJitter
+
+
+class ColourJitter(Protocol):
+    """Strengths of random colour changes; each factor is drawn from 1 ± value."""
+
+    brightness: float
+    contrast: float
+    saturation: float
+    hue: float
 
 
 def resize_long_side(image: Image.Image, length: int) -> Image.Image:

@@ -80,3 +80,10 @@ def full_precision(x: Tensor) -> Tensor:
 def resize_like(image: Tensor, size: torch.Size | tuple[int, int]) -> Tensor:
     """Bilinear resize with aligned corners, without gradient."""
     return nn.functional.interpolate(image, size, mode="bilinear", align_corners=True)
+
+
+def resized(maps: Tensor, size: torch.Size | tuple[int, int]) -> Tensor:
+    """Maps (N, C, h, w) at another size, bilinear with aligned corners, with gradient."""
+    if maps.shape[2:] == size:
+        return maps
+    return nn.functional.interpolate(maps, size, mode="bilinear", align_corners=True)

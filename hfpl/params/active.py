@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from hfpl.params.downloads import sources_of
-from hfpl.params.network import AS_NETWORK
 from hfpl.params.root import Params
+from hfpl.sections.network import AS_NETWORK
 
 Active = dict[str, Any]
 """Dotted key in ``params.yaml`` → value; lists and numbers, no sections."""

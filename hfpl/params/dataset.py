@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from hfpl.params.downloads import Coco2014Dataset, Voc2012Dataset
 from hfpl.params.folder import FolderDataset
-from hfpl.params.section import Count, Fraction, Positive, Section, Seed
+from hfpl.sections.section import Count, Fraction, Positive, Section, Seed
 
 
 class ShapesDataset(Section):

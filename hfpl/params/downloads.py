@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from hfpl.params.section import Count, Section
+from hfpl.sections.section import Count, Section
 
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=128)]
 Url = Annotated[str, Field(pattern=r"^(https?|file)://[!-~]+$")]

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from hfpl.params.root import Params
-from hfpl.params.suggest import suggest, suggest_near
+from hfpl.sections.suggest import suggest, suggest_near
 
 
 def explain(error: ValidationError, content: dict[str, Any]) -> str:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from hfpl.params.section import Section
+from hfpl.sections.section import Section
 
 
 class FolderDataset(Section):

@@ -13,7 +13,7 @@ from hfpl.params.explain import explain, one_line
 from hfpl.params.plugins import check_options, plugin_names
 from hfpl.params.root import Params
 from hfpl.params.runs import SEED, may_change, run_name, run_parts, sweep_settings
-from hfpl.params.suggest import suggest
+from hfpl.sections.suggest import suggest
 
 
 class ParamsError(ValueError):
@@ -119,12 +119,12 @@ def _cross_checks(params: Params) -> list[str]:
         )
     found += check_options(
         "network.backbone",
-        "hfpl.networks.backbones",
+        "hfpl.plugins.backbones",
         params.network.backbone,
         "network.options",
         params.network.options,
     )
-    methods = plugin_names("hfpl.methods")
+    methods = plugin_names("hfpl.plugins.methods")
     for method in params.evaluate.background_score:
         if method not in methods:
             hint = suggest(method, methods)
@@ -132,12 +132,14 @@ def _cross_checks(params: Params) -> list[str]:
     for method in params.cam.methods:
         if method not in methods:
             hint = suggest(method, methods)
-            found.append(f"cam.methods.{method}: no file '{method}.py' in hfpl/methods{hint}")
+            found.append(
+                f"cam.methods.{method}: no file '{method}.py' in hfpl/plugins/methods{hint}"
+            )
     for name, variant in params.variants.items():
         method = variant.method
         found += check_options(
             f"variants.{name}.method",
-            "hfpl.methods",
+            "hfpl.plugins.methods",
             method,
             f"cam.methods.{method}",
             params.cam.methods.get(method, {}),

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from hfpl.params.suggest import suggest
+from hfpl.sections.suggest import suggest
 
 
 def plugin_names(package: str) -> list[str]:
@@ -45,9 +45,12 @@ def _scan(package: str) -> dict[str, dict[str, str] | None]:
     folders = spec.submodule_search_locations if spec else None
     found: dict[str, dict[str, str] | None] = {}
     for folder in folders or []:
-        for file in sorted(Path(folder).glob("[!_]*.py")):
+        for file in sorted(
+            [*Path(folder).glob("[!_]*.py"), *Path(folder).glob("[!_]*/__init__.py")]
+        ):
             tree = ast.parse(file.read_text(encoding="utf-8"))
-            found[file.stem] = next(
+            name = file.parent.name if file.stem == "__init__" else file.stem
+            found[name] = next(
                 (
                     _options(node)
                     for node in tree.body

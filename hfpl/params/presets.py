@@ -9,7 +9,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from hfpl.params.load import ParamsError, set_value, validate_params
-from hfpl.params.suggest import suggest
+from hfpl.sections.suggest import suggest
 
 _FOLDER = files("hfpl.params") / "presets"
 _REPLACED = ("datasets", "options", "sweeps")  # tables a preset replaces whole instead of merging

@@ -2,14 +2,18 @@
 
 from pydantic import Field
 
-from hfpl.params.ablation import Ablation
-from hfpl.params.cam import Cam, Variant
+from hfpl.ablation.params import Ablation
 from hfpl.params.dataset import Dataset
-from hfpl.params.network import Network, Pretrain
-from hfpl.params.refine import Affinity, Pseudo, Walk
-from hfpl.params.report import Evaluate, Report
-from hfpl.params.section import Count, Name, Section
-from hfpl.params.segment import Segment
+from hfpl.sections.network import Network
+from hfpl.sections.section import Count, Name, Section
+from hfpl.stages.affinity.params import Affinity
+from hfpl.stages.cam.params import Cam, Variant
+from hfpl.stages.evaluate.params import Evaluate
+from hfpl.stages.pretrain.params import Pretrain
+from hfpl.stages.pseudo.params import Pseudo
+from hfpl.stages.report.params import Report
+from hfpl.stages.segment.params import Segment
+from hfpl.stages.walk.params import Walk
 
 
 class Params(Section):

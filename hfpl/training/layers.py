@@ -4,8 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from hfpl.distributed.batch import mean_over_processes, own_part, size
 from hfpl.networks.interface import full_precision
-from hfpl.parallel import mean_over_processes, own_part, size
 
 
 def share_layers(network: nn.Module, part: int) -> None:

@@ -13,11 +13,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from hfpl.distributed.batch import any_process, means, over_processes, wait_for_all
+from hfpl.distributed.process import rank
+from hfpl.jobs.progress import Interrupted, track
 from hfpl.networks.interface import StandsOnBackbone
-from hfpl.parallel import any_process, means, over_processes, wait_for_all
-from hfpl.processes import rank
-from hfpl.progress import Interrupted, track
-from hfpl.runtime import seed_torch
+from hfpl.numerics import seed_torch
 from hfpl.training.checkpoint import Checkpoint
 from hfpl.training.optimiser import poly_factor, set_learning_rates
 

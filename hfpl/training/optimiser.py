@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from hfpl.networks.interface import StandsOnBackbone
-from hfpl.params.training import AdamW, Sgd
+from hfpl.sections.training import AdamW, Sgd
 
 
 def parameter_groups(network: StandsOnBackbone) -> list[list[nn.Parameter]]:

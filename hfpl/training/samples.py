@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, default_collate
 
-from hfpl.parallel import raise_any
-from hfpl.runtime import Runtime, derived_seed, generator
+from hfpl.distributed.batch import raise_any
+from hfpl.numerics import Runtime, derived_seed, generator
 
 
 class RandomSamples(Protocol):

@@ -6,11 +6,11 @@ from typing import Any
 
 import torch
 
+from hfpl.distributed.batch import joined, part_of
+from hfpl.distributed.process import rank
 from hfpl.networks.interface import StandsOnBackbone
-from hfpl.parallel import joined, part_of
-from hfpl.params.training import AdamW, Sgd
-from hfpl.processes import rank
-from hfpl.runtime import Runtime
+from hfpl.numerics import Runtime
+from hfpl.sections.training import AdamW, Sgd
 from hfpl.storage.atomic import write_text
 from hfpl.storage.tensors import save_network
 from hfpl.training.checkpoint import Checkpoint
@@ -63,7 +63,7 @@ def train_stage(
     Raises:
         ValueError: too few samples for a batch, a batch without equal parts, or the loss is not
             finite.
-        hfpl.progress.Interrupted: the process was asked to stop.
+        hfpl.jobs.progress.Interrupted: the process was asked to stop.
     """
     network.to(runtime.device, memory_format=torch.channels_last)
     with joined(runtime.device):

@@ -5,11 +5,11 @@ from pathlib import Path
 
 from torch import nn
 
-from hfpl.networks.backbones import build_backbone
 from hfpl.networks.interface import StandsOnBackbone, freeze
 from hfpl.networks.weights.match import load_weights
-from hfpl.params.network import AS_NETWORK, Network
-from hfpl.runtime import seed_torch
+from hfpl.numerics import seed_torch
+from hfpl.plugins.backbones import build_backbone
+from hfpl.sections.network import AS_NETWORK, Network
 
 _log = logging.getLogger(__name__)
 

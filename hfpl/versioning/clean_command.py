@@ -18,9 +18,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(args: argparse.Namespace) -> str:
-    from hfpl.alone import no_run_at_work
+    from hfpl.jobs.alone import no_run_at_work
+    from hfpl.jobs.sizes import human
     from hfpl.params import load_params
-    from hfpl.sizes import human
     from hfpl.versioning.clean import committed_results, find_leftovers, remove
     from hfpl.versioning.command import PARAMS
     from hfpl.versioning.facts import planned_outputs

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from hfpl.progress import track
+from hfpl.jobs.progress import track
 from scripts.parity.table import STEPS, compare, format_table, read_folder
 
 

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from hfpl.affinity.labels import pair_labels
-from hfpl.affinity.loss import affinity_loss
 from hfpl.losses import feature_similarity_loss
-from hfpl.methods.addon import Fsl, attach, total_loss
-from hfpl.methods.interface import MethodLoss, View
-from hfpl.methods.seam import SeamMaps, compare_views, compared_channels
-from hfpl.methods.seam_losses import select_channels
+from hfpl.plugins.methods.interface import MethodLoss, View
+from hfpl.plugins.methods.seam import SeamMaps, compare_views, compared_channels
+from hfpl.plugins.methods.seam.losses import select_channels
+from hfpl.stages.affinity.labels import pair_labels
+from hfpl.stages.affinity.loss import affinity_loss
+from hfpl.stages.cam.addon import Fsl, attach, total_loss
 from scripts.parity.arrays import Arrays
 from scripts.parity.comparison import Comparison, close
 from scripts.parity.settings import published

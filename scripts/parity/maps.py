@@ -8,11 +8,12 @@ import torch
 from scipy import sparse
 from torch.nn import functional
 
-from hfpl.affinity.labels import NO_SCORE, affinity_label, mean_pool, pair_labels
-from hfpl.cam.merge import merge_cams, scale_by_range
 from hfpl.images.palette import IGNORE
-from hfpl.pseudo.crf import crf_settings, dense_crf, pseudo_label_scores
-from hfpl.walk.random_walk import padded_size, random_walk, transition_matrix, walk_labels
+from hfpl.plugins.methods.scaling import scale_by_range
+from hfpl.stages.affinity.labels import NO_SCORE, affinity_label, mean_pool, pair_labels
+from hfpl.stages.cam.merge import merge_cams
+from hfpl.stages.pseudo.crf import crf_settings, dense_crf, pseudo_label_scores
+from hfpl.stages.walk.random_walk import padded_size, random_walk, transition_matrix, walk_labels
 from scripts.parity.arrays import Arrays
 from scripts.parity.comparison import Comparison, close, equal, near_best
 from scripts.parity.settings import published

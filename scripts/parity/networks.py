@@ -8,16 +8,16 @@ import numpy as np
 import torch
 from torch import nn
 
-from hfpl.affinity.pairs import pair_affinity
-from hfpl.methods import build_method
-from hfpl.methods.addon import attach, total_loss
 from hfpl.networks.affinity import AffinityNetwork
-from hfpl.networks.backbones import build_backbone
 from hfpl.networks.deeplab import DeepLab
 from hfpl.networks.interface import freeze
-from hfpl.segment.train import build_deeplab
+from hfpl.plugins.backbones import build_backbone
+from hfpl.plugins.methods import build_method
+from hfpl.stages.affinity.pairs import pair_affinity
+from hfpl.stages.cam.addon import attach, total_loss
+from hfpl.stages.segment.train import build_deeplab
+from hfpl.stages.walk.random_walk import dense_affinity
 from hfpl.training.optimiser import parameter_groups
-from hfpl.walk.random_walk import dense_affinity
 from scripts.parity.arrays import Arrays
 from scripts.parity.comparison import Comparison, close, equal, same_names
 from scripts.parity.losses import published_fsl

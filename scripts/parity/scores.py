@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from hfpl.evaluate.contours import contour_counts, mean_contour_f
-from hfpl.evaluate.regions import (
+from hfpl.stages.evaluate.contours import contour_counts, mean_contour_f
+from hfpl.stages.evaluate.regions import (
     CAM_THRESHOLDS,
     cam_statistics,
     confusion_matrix,

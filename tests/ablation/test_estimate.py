@@ -3,7 +3,7 @@
 import pytest
 
 from hfpl.ablation.estimate import in_words, seconds_left
-from hfpl.params.cam import Variant
+from hfpl.stages.cam.params import Variant
 
 
 def variant(method="cam", isl="none", fsl=False) -> Variant:

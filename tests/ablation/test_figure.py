@@ -4,7 +4,7 @@ from PIL import Image
 
 from hfpl.ablation.compare import compare
 from hfpl.ablation.figure import comparison_figure, sweeps
-from hfpl.report.plots import plot_style, save_figure
+from hfpl.stages.report.plots import plot_style, save_figure
 
 
 def make_runs(row):

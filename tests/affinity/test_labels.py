@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.steps.affinity_labels import plain_label, plain_pairs
-from hfpl.affinity.labels import affinity_label, mean_pool, pair_labels
+from hfpl.stages.affinity.labels import affinity_label, mean_pool, pair_labels
 
 
 @settings(deadline=None, max_examples=40)

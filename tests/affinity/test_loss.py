@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from hfpl.affinity.loss import affinity_loss
+from hfpl.stages.affinity.loss import affinity_loss
 
 
 def random_case(seed):

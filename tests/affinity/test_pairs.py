@@ -6,8 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hfpl.affinity import pairs
-from hfpl.affinity.pairs import (
+from hfpl.stages.affinity import pairs
+from hfpl.stages.affinity.pairs import (
     from_positions,
     largest_radius,
     pair_affinity,

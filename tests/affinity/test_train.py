@@ -6,15 +6,16 @@ import torch
 from PIL import Image
 from ruamel.yaml import YAML
 
-from hfpl.affinity.train import AffinitySamples, train_affinity
-from hfpl.images.manifest import ImageRecord, Manifest, read_manifests, write_manifest
 from hfpl.images.normalise import MEAN, STD
-from hfpl.images.reading import ImageRoot
+from hfpl.jobs.runtime import set_up
+from hfpl.numerics import Runtime
 from hfpl.params.load import validate_params
 from hfpl.params.presets import preset_text
-from hfpl.params.refine import AffinityAugmentation
-from hfpl.params.training import ColourJitter
-from hfpl.runtime import Runtime, set_up
+from hfpl.sections.training import ColourJitter
+from hfpl.stages.affinity.params import AffinityAugmentation
+from hfpl.stages.affinity.train import AffinitySamples, train_affinity
+from hfpl.storage.manifest import ImageRecord, Manifest, read_manifests, write_manifest
+from hfpl.storage.reading import ImageRoot
 from hfpl.storage.shards import write_shard
 from hfpl.storage.tensors import load_tensors
 from hfpl.training.samples import load_batches

@@ -17,11 +17,11 @@ from benchmarks.scale.memory import Kept
 from benchmarks.scale.page import LAYOUTS, PLAN_COLUMNS, number, page
 from benchmarks.scale.plan import measure_plan, planned_jobs, usual_shards, write_data_set
 from benchmarks.scale.stages import by_stage, measure_stages, run_settings
-from hfpl.data.index import write_index
-from hfpl.images.manifest import read_manifests
-from hfpl.images.reading import ImageRoot
 from hfpl.params.reruns import STAGES
-from hfpl.report.plots import plot_style
+from hfpl.stages.data.index import write_index
+from hfpl.stages.report.plots import plot_style
+from hfpl.storage.manifest import read_manifests
+from hfpl.storage.reading import ImageRoot
 
 LISTS = {"training": "train", "train": "train", "val": "val"}
 

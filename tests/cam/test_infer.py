@@ -8,17 +8,17 @@ from ruamel.yaml import YAML
 from torch import nn
 
 from benchmarks.steps.cam_inference import plain_cams, random_network
-from hfpl.cam.infer import image_cams, infer_cams, load_cam_network
-from hfpl.images.manifest import ImageRecord, Manifest, write_manifest
 from hfpl.images.normalise import MEAN, STD
-from hfpl.images.reading import ImageRoot
-from hfpl.methods import build_method
-from hfpl.methods.interface import MethodNetwork
-from hfpl.networks.backbones import build_backbone
-from hfpl.params.cam import Variant
+from hfpl.jobs.runtime import set_up
 from hfpl.params.load import validate_params
 from hfpl.params.presets import preset_text
-from hfpl.runtime import set_up
+from hfpl.plugins.backbones import build_backbone
+from hfpl.plugins.methods import build_method
+from hfpl.plugins.methods.interface import MethodNetwork
+from hfpl.stages.cam.infer import image_cams, infer_cams, load_cam_network
+from hfpl.stages.cam.params import Variant
+from hfpl.storage.manifest import ImageRecord, Manifest, write_manifest
+from hfpl.storage.reading import ImageRoot
 from hfpl.storage.shards import Shard
 from hfpl.storage.tensors import save_network
 

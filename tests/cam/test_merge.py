@@ -6,7 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hfpl.cam.merge import merge_cams, scale_by_maximum, scale_by_range
+from hfpl.plugins.methods.scaling import scale_by_maximum, scale_by_range
+from hfpl.stages.cam.merge import merge_cams
 
 
 def upsample(plane, size):

@@ -8,17 +8,18 @@ import torch
 from PIL import Image
 from ruamel.yaml import YAML
 
-import hfpl.cam.train as cam_train
-from hfpl.cam.train import CamSamples, CamSettings, train_cam
-from hfpl.images.manifest import ImageRecord, Manifest, read_manifests, write_manifest
+import hfpl.stages.cam.train as cam_train
 from hfpl.images.normalise import MEAN, STD
-from hfpl.images.reading import ImageRoot
-from hfpl.methods.addon import total_loss
-from hfpl.params.cam import Augmentation, Variant
+from hfpl.jobs.runtime import set_up
+from hfpl.numerics import Runtime
 from hfpl.params.load import validate_params
 from hfpl.params.presets import preset_text
-from hfpl.params.training import ColourJitter
-from hfpl.runtime import Runtime, set_up
+from hfpl.sections.training import ColourJitter
+from hfpl.stages.cam.addon import total_loss
+from hfpl.stages.cam.params import Augmentation, Variant
+from hfpl.stages.cam.train import CamSamples, CamSettings, train_cam
+from hfpl.storage.manifest import ImageRecord, Manifest, read_manifests, write_manifest
+from hfpl.storage.reading import ImageRoot
 from hfpl.storage.tensors import load_tensors
 from hfpl.training import loop
 from hfpl.training.samples import load_batches

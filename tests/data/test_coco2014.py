@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hfpl.data import voc
-from hfpl.data.coco2014 import convert
-from hfpl.data.index import write_index
-from hfpl.data.masks import listed_masks, write_mask_manifests
-from hfpl.images.manifest import read_manifests, read_masks
-from hfpl.images.reading import ImageRoot
+from hfpl.stages.data import voc
+from hfpl.stages.data.coco2014 import convert
+from hfpl.stages.data.index import write_index
+from hfpl.stages.data.masks import listed_masks, write_mask_manifests
+from hfpl.storage.manifest import read_manifests, read_masks
+from hfpl.storage.reading import ImageRoot
 
 TRAIN, VAL = [9, 25, 30, 34, 36, 42, 49, 61], [73, 74, 133, 136]
 H, W = 48, 64

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hfpl.data.download import Fetched, fetch
 from hfpl.params.downloads import Source
+from hfpl.stages.data.download import Fetched, fetch
 
 CONTENT = bytes(range(256)) * 12_000  # 3 MB: several chunks
 AT_ONCE = (0, 0, 0)

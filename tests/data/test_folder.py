@@ -12,14 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from hfpl.data.folder import Photograph, assign_splits, write_folder_index
-from hfpl.data.index import folder_fingerprint
-from hfpl.data.masks import folder_masks, write_mask_manifests
-from hfpl.data.voc import VOC_CLASSES
-from hfpl.images.manifest import Manifest, read_manifests, read_masks
 from hfpl.images.palette import encode_mask
-from hfpl.images.reading import ImageRoot
 from hfpl.params.folder import FolderDataset
+from hfpl.stages.data.folder import Photograph, assign_splits, write_folder_index
+from hfpl.stages.data.index import folder_fingerprint
+from hfpl.stages.data.masks import folder_masks, write_mask_manifests
+from hfpl.stages.data.voc import VOC_CLASSES
+from hfpl.storage.manifest import Manifest, read_manifests, read_masks
+from hfpl.storage.reading import ImageRoot
 
 TAGGED = {f"p{n}.jpg": "dog;cat" if n % 3 == 0 else "dog" for n in range(10)}
 SIZE = (8, 10)

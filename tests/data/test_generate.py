@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hfpl.data import voc
-from hfpl.data.generate import SHAPES_LISTS, write_shapes
-from hfpl.data.shapes import CLASS_NAMES, draw_scene
-from hfpl.images.manifest import ImageRecord
-from hfpl.images.reading import ImageRoot
 from hfpl.params.dataset import ShapesDataset
+from hfpl.stages.data import voc
+from hfpl.stages.data.generate import SHAPES_LISTS, write_shapes
+from hfpl.stages.data.shapes import CLASS_NAMES, draw_scene
+from hfpl.storage.manifest import ImageRecord
+from hfpl.storage.reading import ImageRoot
 
 SETTINGS = ShapesDataset(
     format="shapes",

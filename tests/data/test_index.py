@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hfpl.data import voc
-from hfpl.data.index import folder_fingerprint, write_index
-from hfpl.data.masks import listed_masks, write_mask_manifests
-from hfpl.images.manifest import read_manifests, read_masks, shard_of
 from hfpl.images.palette import encode_mask
-from hfpl.images.reading import ImageRoot
+from hfpl.stages.data import voc
+from hfpl.stages.data.index import folder_fingerprint, write_index
+from hfpl.stages.data.masks import listed_masks, write_mask_manifests
+from hfpl.storage.manifest import read_manifests, read_masks, shard_of
+from hfpl.storage.reading import ImageRoot
 
 LISTS = {"training": "trainaug", "train": "train", "val": "val"}
 SHARDS = 3

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hfpl.data.members import Members
+from hfpl.stages.data.members import Members
 
 
 @pytest.fixture

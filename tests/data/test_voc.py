@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from hfpl.data import voc
-from hfpl.images.reading import ImageRoot
+from hfpl.stages.data import voc
+from hfpl.storage.reading import ImageRoot
 
 CLASSES = ("cat", "dog", "diningtable")
 

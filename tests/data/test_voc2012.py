@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hfpl.data import voc
-from hfpl.data.index import write_index
-from hfpl.data.masks import listed_masks, write_mask_manifests
-from hfpl.data.voc2012 import convert
-from hfpl.images.manifest import read_manifests, read_masks
-from hfpl.images.reading import ImageRoot
+from hfpl.stages.data import voc
+from hfpl.stages.data.index import write_index
+from hfpl.stages.data.masks import listed_masks, write_mask_manifests
+from hfpl.stages.data.voc2012 import convert
+from hfpl.storage.manifest import read_manifests, read_masks
+from hfpl.storage.reading import ImageRoot
 
 TRAIN = ["2007_000032", "2007_000039", "2007_000063", "2007_000068", "2007_000121"]
 VAL = ["2007_000033", "2007_000042", "2007_000061"]

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hfpl.evaluate.cams import evaluate_cams
-from hfpl.evaluate.regions import CAM_THRESHOLDS
-from hfpl.evaluate.table import BEST, FIXED
-from hfpl.images.manifest import ImageRecord, Manifest, MaskRecord, write_manifest, write_masks
 from hfpl.images.palette import encode_mask
-from hfpl.images.reading import ImageRoot
+from hfpl.stages.evaluate.cams import evaluate_cams
+from hfpl.stages.evaluate.regions import CAM_THRESHOLDS
+from hfpl.stages.evaluate.table import BEST, FIXED
+from hfpl.storage.manifest import ImageRecord, Manifest, MaskRecord, write_manifest, write_masks
+from hfpl.storage.reading import ImageRoot
 from hfpl.storage.shards import write_shard
 
 CLASSES = ("cat", "dog", "cow")

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hfpl.evaluate.masks import evaluate_masks
-from hfpl.evaluate.score import NONE
-from hfpl.images.manifest import ImageRecord, Manifest, MaskRecord, write_manifest, write_masks
 from hfpl.images.palette import encode_mask
-from hfpl.images.reading import ImageRoot
+from hfpl.stages.evaluate.masks import evaluate_masks
+from hfpl.stages.evaluate.score import NONE
+from hfpl.storage.manifest import ImageRecord, Manifest, MaskRecord, write_manifest, write_masks
+from hfpl.storage.reading import ImageRoot
 from hfpl.storage.shards import write_shard
 
 CLASSES = ("cat", "dog")

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.steps.cam_curve import plain_prediction
-from hfpl.evaluate.regions import (
+from hfpl.stages.evaluate.regions import (
     CAM_THRESHOLDS,
     cam_statistics,
     confusion_matrix,

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hfpl.evaluate.score import percent, read_split, score_predictions, table_row
-from hfpl.evaluate.table import BEST, NONE
-from hfpl.images.manifest import ImageRecord, Manifest, MaskRecord, write_manifest, write_masks
 from hfpl.images.palette import encode_mask
-from hfpl.images.reading import ImageRoot
+from hfpl.stages.evaluate.score import percent, read_split, score_predictions, table_row
+from hfpl.stages.evaluate.table import BEST, NONE
+from hfpl.storage.manifest import ImageRecord, Manifest, MaskRecord, write_manifest, write_masks
+from hfpl.storage.reading import ImageRoot
 
 CLASSES = ("cat", "dog", "cow")
 SIZES = {"a": (9, 12), "b": (12, 9), "c": (7, 7), "d": (10, 10), "e": (8, 11)}

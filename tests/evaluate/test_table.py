@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hfpl.cli import main
-from hfpl.evaluate.table import (
+from hfpl.stages.evaluate.table import (
     LEADING,
     TableFiles,
     metrics_of,

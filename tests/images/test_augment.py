@@ -18,7 +18,7 @@ from hfpl.images.augment import (
     resize_long_side,
     shift_hsv,
 )
-from hfpl.params.training import ColourJitter
+from hfpl.sections.training import ColourJitter
 
 SEEDS = st.integers(0, 2**32 - 1)
 SIDES = st.integers(1, 14)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hfpl.images.manifest import (
+from hfpl.storage.manifest import (
     ImageRecord,
     Manifest,
     MaskRecord,

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hfpl.images.manifest import ImageRecord, MaskRecord
 from hfpl.images.palette import encode_mask
-from hfpl.images.reading import ImageRoot
+from hfpl.storage.manifest import ImageRecord, MaskRecord
+from hfpl.storage.reading import ImageRoot
 
 MASK = np.random.default_rng(0).integers(0, 21, (24, 30)).astype(np.uint8)
 PIXELS = np.random.default_rng(1).integers(0, 256, (24, 30, 3)).astype(np.uint8)

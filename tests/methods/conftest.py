@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from hfpl.methods import build_method
-from hfpl.methods.interface import MethodNetwork
 from hfpl.networks.interface import Features
+from hfpl.plugins.methods import build_method
+from hfpl.plugins.methods.interface import MethodNetwork
 
 
 class Convs(nn.Module):

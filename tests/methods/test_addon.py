@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-import hfpl.methods
+import hfpl.plugins.methods
 from hfpl.images.normalise import MEAN, STD
 from hfpl.losses import (
     class_activations,
@@ -17,9 +17,9 @@ from hfpl.losses import (
     feature_similarity_loss,
     importance_sampling_loss,
 )
-from hfpl.methods.addon import Fsl, Isl, attach, total_loss
-from hfpl.methods.interface import MethodLoss, MethodNetwork, Term, View
 from hfpl.networks.interface import Features
+from hfpl.plugins.methods.interface import MethodLoss, MethodNetwork, Term, View
+from hfpl.stages.cam.addon import Fsl, Isl, attach, total_loss
 
 LAMBDA = 0.25
 BINOMIAL = Isl("binomial", LAMBDA, 4)
@@ -225,7 +225,7 @@ def test_any_method_trains_with_the_additions(isl, fsl):
 
 
 def test_no_method_s_file_names_the_added_losses():
-    folder = Path(hfpl.methods.__file__).parent
+    folder = Path(hfpl.plugins.methods.__file__).parent
     files = [f for f in folder.glob("*.py") if f.name not in ("__init__.py", "addon.py")]
     assert files
     for file in files:

@@ -4,13 +4,13 @@ import pytest
 import torch
 from ruamel.yaml import YAML
 
-from hfpl.methods import build_method
-from hfpl.methods.addon import Fsl, Isl, attach, total_loss
-from hfpl.networks.backbones import build_backbone
 from hfpl.params.plugins import plugin_names
 from hfpl.params.presets import preset_text
+from hfpl.plugins.backbones import build_backbone
+from hfpl.plugins.methods import build_method
+from hfpl.stages.cam.addon import Fsl, Isl, attach, total_loss
 
-METHODS = plugin_names("hfpl.methods")
+METHODS = plugin_names("hfpl.plugins.methods")
 OPTIONS = YAML(typ="safe", pure=True).load(preset_text("micro"))["cam"]["methods"]
 SMALL = {"stride": 4, "widths": [4, 4, 4, 4, 4], "blocks": [1, 1, 1, 1], "train_batchnorm": True}
 BACKBONES = [

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hfpl.methods.contrast import (
+from hfpl.plugins.methods.ppc.contrast import (
     Compared,
     class_scores,
     contrast,

@@ -7,7 +7,13 @@ import pytest
 import torch
 from torch.nn import functional
 
-from hfpl.methods.contrast import Compared, class_scores, contrasts, prototypes, pseudo_labels
+from hfpl.plugins.methods.ppc.contrast import (
+    Compared,
+    class_scores,
+    contrasts,
+    prototypes,
+    pseudo_labels,
+)
 
 OPTIONS = {
     "view_size": 12,

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hfpl.methods.puzzle import join, tiles
+from hfpl.plugins.methods.puzzle import join, tiles
 
 STRIDE = 4
 

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from hfpl.methods import build_method, correlation
-from hfpl.methods.correlation import correlate
-from hfpl.methods.seam import SeamNetwork, normalised_cam, scaled_size
-from hfpl.methods.seam_losses import classification, equivariance, minimum_response
 from hfpl.networks.interface import Features
+from hfpl.plugins.methods import build_method, correlation
+from hfpl.plugins.methods.seam import SeamNetwork, normalised_cam, scaled_size
+from hfpl.plugins.methods.seam.correlation import correlate
+from hfpl.plugins.methods.seam.losses import classification, equivariance, minimum_response
 
 OPTIONS = {"view_scale": 0.5, "pcm_channels": [3, 4], "dropout": 0.5}
 

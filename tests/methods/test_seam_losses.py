@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from hfpl.methods.seam_losses import (
+from hfpl.plugins.methods.seam.losses import (
     classification,
     enlarged_mean,
     equivariance,

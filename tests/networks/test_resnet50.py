@@ -5,13 +5,13 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from hfpl.methods import build_method
 from hfpl.networks.affinity import AffinityNetwork
-from hfpl.networks.backbones import build_backbone
 from hfpl.networks.interface import freeze
 from hfpl.networks.weights.match import load_weights
-from hfpl.params.segment import SegmentHead
-from hfpl.segment.train import build_deeplab
+from hfpl.plugins.backbones import build_backbone
+from hfpl.plugins.methods import build_method
+from hfpl.stages.segment.params import SegmentHead
+from hfpl.stages.segment.train import build_deeplab
 
 BLOCKS, WIDTHS = (3, 4, 6, 3), (64, 128, 256, 512)
 LAYERS = {

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hfpl.networks.backbones import build_backbone
+from hfpl.plugins.backbones import build_backbone
 
 OPTIONS = {"stride": 4, "widths": [2, 3, 4, 5, 6], "blocks": [1, 2, 1, 1], "train_batchnorm": True}
 

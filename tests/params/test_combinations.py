@@ -47,7 +47,7 @@ def test_a_name_must_be_in_its_table():
 
 def test_the_backbone_and_its_options_must_be_there():
     assert complaint(changed(network__backbone="smal")) == (
-        "network.backbone: no file 'smal.py' in hfpl/networks/backbones; did you mean 'small'?"
+        "network.backbone: no file 'smal.py' in hfpl/plugins/backbones; did you mean 'small'?"
     )
     assert complaint(changed(network__options__stirde=4)).startswith(
         "network.options.stirde: unknown option of 'small'; did you mean 'stride'?"
@@ -57,7 +57,7 @@ def test_the_backbone_and_its_options_must_be_there():
 def test_every_variant_needs_its_method_also_those_not_chosen():
     variant = {"method": "seem", "isl": "none", "fsl": False, "seed": 0}
     assert complaint(changed(variants__other=variant)) == (
-        "variants.other.method: no file 'seem.py' in hfpl/methods; did you mean 'seam'?"
+        "variants.other.method: no file 'seem.py' in hfpl/plugins/methods; did you mean 'seam'?"
     )
     text = complaint(changed(cam__methods={}))
     assert text.startswith("cam.methods.seam.")

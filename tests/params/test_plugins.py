@@ -10,7 +10,7 @@ import pytest
 
 from hfpl.params.plugins import check_options, plugin_names
 
-PACKAGES = ("hfpl.methods", "hfpl.networks.backbones")
+PACKAGES = ("hfpl.plugins.methods", "hfpl.plugins.backbones")
 
 
 @pytest.mark.parametrize("package", PACKAGES)
@@ -32,18 +32,18 @@ def test_every_plugin_imports_and_takes_the_options_that_are_read_from_its_sourc
 
 
 def test_files_without_build_are_no_plugins():
-    assert "seam" in plugin_names("hfpl.methods")
-    assert not {"interface", "addon", "seam_losses", "__init__"} & set(plugin_names("hfpl.methods"))
-    assert "small" in plugin_names("hfpl.networks.backbones")
+    assert "seam" in plugin_names("hfpl.plugins.methods")
+    assert not {"interface", "losses", "__init__"} & set(plugin_names("hfpl.plugins.methods"))
+    assert "small" in plugin_names("hfpl.plugins.backbones")
 
 
 def test_an_unknown_plugin_is_named_with_the_nearest():
     (text,) = check_options("network.backbone", PACKAGES[1], "smal", "network.options", {})
     assert text == (
-        "network.backbone: no file 'smal.py' in hfpl/networks/backbones; did you mean 'small'?"
+        "network.backbone: no file 'smal.py' in hfpl/plugins/backbones; did you mean 'small'?"
     )
     (text,) = check_options("variants.x.method", PACKAGES[0], "interface", "o", {})
-    assert text.startswith("variants.x.method: no file 'interface.py' in hfpl/methods")
+    assert text.startswith("variants.x.method: no file 'interface.py' in hfpl/plugins/methods")
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hfpl.params.suggest import suggest
+from hfpl.sections.suggest import suggest
 
 NAMES = ["batch", "epochs", "optimiser", "augmentation"]
 

@@ -5,15 +5,15 @@ import pytest
 import torch
 from ruamel.yaml import YAML
 
-from hfpl.data.shapes import draw_scene
 from hfpl.images.normalise import normalise
-from hfpl.networks.backbones import build_backbone
+from hfpl.jobs.runtime import set_up
 from hfpl.networks.interface import StandsOnBackbone
 from hfpl.params.load import validate_params
 from hfpl.params.presets import preset_text
-from hfpl.pretrain import train
-from hfpl.pretrain.train import pretrain_backbone
-from hfpl.runtime import set_up
+from hfpl.plugins.backbones import build_backbone
+from hfpl.stages.data.shapes import draw_scene
+from hfpl.stages.pretrain import train
+from hfpl.stages.pretrain.train import pretrain_backbone
 from hfpl.storage.tensors import load_tensors
 from hfpl.training import loop
 from hfpl.training.stage import TrainingFiles

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.steps.dense_crf import plain_scores
-from hfpl.pseudo.crf import CrfSettings, dense_crf, pseudo_label_scores
+from hfpl.stages.pseudo.crf import CrfSettings, dense_crf, pseudo_label_scores
 
 PSEUDO = CrfSettings(10, 3, 3, 80, 13, 10)
 TEST = CrfSettings(1, 3, 3, 32, 13, 10)

@@ -5,12 +5,12 @@ import pytest
 from PIL import Image
 from ruamel.yaml import YAML
 
-from hfpl.images.manifest import ImageRecord, Manifest, write_manifest
-from hfpl.images.reading import ImageRoot
 from hfpl.params.load import validate_params
 from hfpl.params.presets import preset_text
-from hfpl.pseudo.crf import crf_settings, pseudo_label_scores
-from hfpl.pseudo.refine import refine_shard
+from hfpl.stages.pseudo.crf import crf_settings, pseudo_label_scores
+from hfpl.stages.pseudo.refine import refine_shard
+from hfpl.storage.manifest import ImageRecord, Manifest, write_manifest
+from hfpl.storage.reading import ImageRoot
 from hfpl.storage.shards import Shard, write_shard
 
 SIZES = [(20, 24), (17, 31), (16, 16)]

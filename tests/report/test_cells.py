@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hfpl.images.palette import voc_palette
-from hfpl.report.cells import (
+from hfpl.stages.report.cells import (
     fit,
     heat,
     heat_cell,

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hfpl.images.manifest import ImageRecord
-from hfpl.report.choice import choose_images
+from hfpl.stages.report.choice import choose_images
+from hfpl.storage.manifest import ImageRecord
 
 
 def record(name, tags=(0,)):

@@ -9,16 +9,16 @@ import pytest
 from PIL import Image
 
 from hfpl.cli import main
-from hfpl.data.index import write_index
-from hfpl.data.masks import listed_masks, write_mask_manifests
-from hfpl.data.voc import annotation_xml
-from hfpl.evaluate.cams import evaluate_cams
-from hfpl.evaluate.masks import evaluate_masks
-from hfpl.evaluate.table import TableFiles, write_table
 from hfpl.images.palette import encode_mask
-from hfpl.images.reading import ImageRoot
 from hfpl.params.presets import preset_text
-from hfpl.report.pictures import read_history
+from hfpl.stages.data.index import write_index
+from hfpl.stages.data.masks import listed_masks, write_mask_manifests
+from hfpl.stages.data.voc import annotation_xml
+from hfpl.stages.evaluate.cams import evaluate_cams
+from hfpl.stages.evaluate.masks import evaluate_masks
+from hfpl.stages.evaluate.table import TableFiles, write_table
+from hfpl.stages.report.pictures import read_history
+from hfpl.storage.reading import ImageRoot
 from hfpl.storage.shards import write_shard
 from hfpl.training.loop import history_csv
 

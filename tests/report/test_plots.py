@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hfpl.evaluate.table import BEST, FIXED
-from hfpl.report.plots import (
+from hfpl.stages.evaluate.table import BEST, FIXED
+from hfpl.stages.report.plots import (
     class_bars,
     plot_style,
     save_figure,

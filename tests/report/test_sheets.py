@@ -6,8 +6,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hfpl.images.palette import voc_palette
-from hfpl.report import sheets
-from hfpl.report.sheets import CELL, COLUMNS, GAP, MARGIN, WIDTH, Example, contact_sheet, draw_row
+from hfpl.stages.report import sheets
+from hfpl.stages.report.sheets import (
+    CELL,
+    COLUMNS,
+    GAP,
+    MARGIN,
+    WIDTH,
+    Example,
+    contact_sheet,
+    draw_row,
+)
 
 CLASSES = tuple(f"class {k}" for k in range(1, 21))
 

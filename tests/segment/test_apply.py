@@ -12,16 +12,16 @@ from ruamel.yaml import YAML
 from torch import nn
 
 from hfpl.cli import main
-from hfpl.images.manifest import ImageRecord, Manifest, MaskRecord, write_manifest, write_masks
 from hfpl.images.palette import decode_mask, voc_palette
-from hfpl.images.reading import ImageRoot
-from hfpl.networks.backbones import build_backbone
+from hfpl.jobs.runtime import set_up
 from hfpl.params.load import validate_params
 from hfpl.params.presets import preset_text
-from hfpl.runtime import set_up
-from hfpl.segment.apply import draw_overlay, enlarged_labels
-from hfpl.segment.test import segment_shard
-from hfpl.segment.train import build_deeplab, describe_model
+from hfpl.plugins.backbones import build_backbone
+from hfpl.stages.segment.apply import draw_overlay, enlarged_labels
+from hfpl.stages.segment.test import segment_shard
+from hfpl.stages.segment.train import build_deeplab, describe_model
+from hfpl.storage.manifest import ImageRecord, Manifest, MaskRecord, write_manifest, write_masks
+from hfpl.storage.reading import ImageRoot
 from hfpl.storage.shards import Shard
 from hfpl.storage.tensors import load_tensors, save_network, save_tensors
 

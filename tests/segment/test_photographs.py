@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from hfpl.segment.photographs import find_photographs
+from hfpl.stages.segment.photographs import find_photographs
 
 
 @pytest.fixture(autouse=True)

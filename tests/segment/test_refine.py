@@ -9,8 +9,8 @@ import time
 import numpy as np
 import pytest
 
-from hfpl.pseudo.crf import CrfSettings, dense_crf
-from hfpl.segment.refine import Scored, refined_labels
+from hfpl.stages.pseudo.crf import CrfSettings, dense_crf
+from hfpl.stages.segment.refine import Scored, refined_labels
 
 CRF = CrfSettings(2, 3.0, 3.0, 20.0, 13.0, 10.0)
 
@@ -81,8 +81,8 @@ def test_a_killed_process_is_one_clear_error(images):
 SCRIPT = """
 import itertools, os, sys
 import numpy as np
-from hfpl.pseudo.crf import CrfSettings
-from hfpl.segment.refine import Scored, refined_labels
+from hfpl.stages.pseudo.crf import CrfSettings
+from hfpl.stages.segment.refine import Scored, refined_labels
 image = Scored("a", np.zeros((8, 8, 3), np.uint8), np.full((2, 8, 8), 0.5, np.float32))
 if __name__ == "__main__":
     for _ in refined_labels(itertools.repeat(image), CrfSettings(1, 3, 3, 20, 13, 10), 1):

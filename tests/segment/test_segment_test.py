@@ -8,18 +8,18 @@ from PIL import Image
 from ruamel.yaml import YAML
 from torch import nn
 
-from hfpl.images.manifest import ImageRecord, Manifest, MaskRecord, write_manifest, write_masks
 from hfpl.images.normalise import MEAN, STD
 from hfpl.images.palette import class_table
-from hfpl.images.reading import ImageRoot
-from hfpl.networks.backbones import build_backbone
+from hfpl.jobs.runtime import set_up
 from hfpl.networks.deeplab import DeepLab
 from hfpl.params.load import validate_params
 from hfpl.params.presets import preset_text
-from hfpl.pseudo.crf import crf_settings, dense_crf
-from hfpl.runtime import set_up
-from hfpl.segment.test import class_probabilities, load_deeplab, segment_shard
-from hfpl.segment.train import build_deeplab
+from hfpl.plugins.backbones import build_backbone
+from hfpl.stages.pseudo.crf import crf_settings, dense_crf
+from hfpl.stages.segment.test import class_probabilities, load_deeplab, segment_shard
+from hfpl.stages.segment.train import build_deeplab
+from hfpl.storage.manifest import ImageRecord, Manifest, MaskRecord, write_manifest, write_masks
+from hfpl.storage.reading import ImageRoot
 from hfpl.storage.shards import Shard
 from hfpl.storage.tensors import save_network
 

@@ -6,15 +6,16 @@ import torch
 from PIL import Image
 from ruamel.yaml import YAML
 
-from hfpl.images.manifest import ImageRecord, Manifest, read_manifests, write_manifest
 from hfpl.images.normalise import MEAN, STD
-from hfpl.images.reading import ImageRoot
+from hfpl.jobs.runtime import set_up
+from hfpl.numerics import Runtime
 from hfpl.params.load import validate_params
 from hfpl.params.presets import preset_text
-from hfpl.params.segment import SegmentAugmentation
-from hfpl.runtime import Runtime, set_up
-from hfpl.segment.model import load_model
-from hfpl.segment.train import SegmentSamples, build_deeplab, train_segment
+from hfpl.stages.segment.model import load_model
+from hfpl.stages.segment.params import SegmentAugmentation
+from hfpl.stages.segment.train import SegmentSamples, build_deeplab, train_segment
+from hfpl.storage.manifest import ImageRecord, Manifest, read_manifests, write_manifest
+from hfpl.storage.reading import ImageRoot
 from hfpl.storage.shards import write_shard
 from hfpl.storage.tensors import load_tensors
 from hfpl.training.samples import load_batches

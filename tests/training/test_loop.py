@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import nn
 
+from hfpl.jobs.progress import Interrupted
 from hfpl.networks.interface import StandsOnBackbone
-from hfpl.progress import Interrupted
 from hfpl.training import loop
 from hfpl.training.checkpoint import Checkpoint
 from hfpl.training.loop import Plan, history_csv, run_training

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from hfpl.networks.interface import StandsOnBackbone
-from hfpl.params.training import AdamW, LearningRateFactors, Sgd
+from hfpl.sections.training import AdamW, LearningRateFactors, Sgd
 from hfpl.training.optimiser import (
     make_optimiser,
     parameter_groups,

@@ -23,19 +23,21 @@ from hypothesis import strategies as st
 from PIL import Image
 from ruamel.yaml import YAML
 
-from hfpl import parallel, processes, runtime
-from hfpl.affinity.train import train_affinity
-from hfpl.cam.train import CamSettings, train_cam
-from hfpl.images.manifest import ImageRecord, Manifest, write_manifest
-from hfpl.images.reading import ImageRoot
-from hfpl.launch import main as launch_command
-from hfpl.params.cam import Variant
+from hfpl.distributed import batch as parallel
+from hfpl.distributed import process as processes
+from hfpl.jobs import runtime
+from hfpl.jobs.progress import Interrupted
+from hfpl.jobs.runtime import set_up
+from hfpl.launcher import main as launch_command
 from hfpl.params.load import validate_params
 from hfpl.params.presets import preset_text
-from hfpl.params.training import LearningRateFactors, Sgd
-from hfpl.progress import Interrupted
-from hfpl.runtime import set_up
-from hfpl.segment.train import train_segment
+from hfpl.sections.training import LearningRateFactors, Sgd
+from hfpl.stages.affinity.train import train_affinity
+from hfpl.stages.cam.params import Variant
+from hfpl.stages.cam.train import CamSettings, train_cam
+from hfpl.stages.segment.train import train_segment
+from hfpl.storage.manifest import ImageRecord, Manifest, write_manifest
+from hfpl.storage.reading import ImageRoot
 from hfpl.storage.shards import write_shard
 from hfpl.storage.tensors import load_tensors
 from hfpl.training import stage
@@ -312,7 +314,7 @@ def launch(processes: int, images: Path, out: Path) -> subprocess.Popen:
     (out / "params.yaml").write_text(preset_text("micro", ["cam.epochs=1000"]))
     return subprocess.Popen(
         [
-            *[sys.executable, "-m", "hfpl.launch", str(processes), "cam", "train"],
+            *[sys.executable, "-m", "hfpl.launcher", str(processes), "cam", "train"],
             *["--params", str(out / "params.yaml"), "--log", str(out / "train.log")],
             *["--threads", "1", "--workers", "0", "--device", "cpu", "--images", str(images)],
             *["--manifests", str(images / "train-0.json"), "--weights"],

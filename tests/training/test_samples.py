@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hfpl.runtime import Runtime
+from hfpl.numerics import Runtime
 from hfpl.training.samples import load_batches, steps_per_epoch
 
 RUNTIME = Runtime(torch.device("cpu"), workers=0)

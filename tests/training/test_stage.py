@@ -14,9 +14,10 @@ import pytest
 import torch
 from torch import nn
 
+from hfpl.jobs.runtime import set_up
 from hfpl.networks.interface import Features, StandsOnBackbone, freeze
-from hfpl.params.training import AdamW, LearningRateFactors, Sgd
-from hfpl.runtime import seed_torch, set_up
+from hfpl.numerics import seed_torch
+from hfpl.sections.training import AdamW, LearningRateFactors, Sgd
 from hfpl.training import loop
 from hfpl.training.loop import Plan
 from hfpl.training.stage import TrainingFiles, train_stage

@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch import nn
 
-from hfpl.networks.backbones import build_backbone
 from hfpl.networks.interface import StandsOnBackbone
 from hfpl.params.load import validate_params
-from hfpl.params.network import Network
 from hfpl.params.presets import preset_text
+from hfpl.plugins.backbones import build_backbone
+from hfpl.sections.network import Network
 from hfpl.storage.tensors import save_network
 from hfpl.training.start import load_start, starting_backbone
 

@@ -7,18 +7,18 @@ from PIL import Image
 from ruamel.yaml import YAML
 from torch import nn
 
-from hfpl.images.manifest import ImageRecord, Manifest, write_manifest
 from hfpl.images.normalise import MEAN, STD
 from hfpl.images.palette import class_table
-from hfpl.images.reading import ImageRoot
+from hfpl.jobs.runtime import set_up
 from hfpl.networks.affinity import AffinityNetwork
-from hfpl.networks.backbones import build_backbone
 from hfpl.params.load import validate_params
 from hfpl.params.presets import preset_text
-from hfpl.runtime import set_up
+from hfpl.plugins.backbones import build_backbone
+from hfpl.stages.walk.label import label_shard, load_affinity_network, walked_label
+from hfpl.storage.manifest import ImageRecord, Manifest, write_manifest
+from hfpl.storage.reading import ImageRoot
 from hfpl.storage.shards import Shard, write_shard
 from hfpl.storage.tensors import save_network
-from hfpl.walk.label import label_shard, load_affinity_network, walked_label
 
 STRIDE = 4
 SIZES = [(40, 48), (37, 45), (12, 9), (41, 33), (30, 30)]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from benchmarks.steps.random_walk import plain_walk
-from hfpl.walk.random_walk import (
+from hfpl.stages.walk.random_walk import (
     affinity_matrix,
     dense_affinity,
     padded_size,

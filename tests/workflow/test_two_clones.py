@@ -65,7 +65,7 @@ def test_an_unfinished_run_is_not_committed(clones):
 
 def test_code_counts_and_what_is_said_about_it_does_not(clones, read_plan, after_walk):
     one, _ = clones
-    module = one.folder / "hfpl/walk/label.py"
+    module = one.folder / "hfpl/stages/walk/label.py"
     text = module.read_text(encoding="utf-8")
     module.write_text(f'{text}\n# A remark.\n"""And another."""\n', encoding="utf-8")
     assert "Nothing to be done" in one.plan()

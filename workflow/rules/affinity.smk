@@ -23,7 +23,7 @@ rule affinity:
     params:
         key=key("affinity"),
     shell:
-        "python -m hfpl.launch {resources.gpu} affinity"
+        "python -m hfpl.launcher {resources.gpu} affinity"
         ' --params "$HFPL_PARAMS" --variant {wildcards.variant}'
         " --expect {params.key[digest]} --log {log:q} --threads $HFPL_THREADS --workers $HFPL_WORKERS"
         + IMAGES

@@ -24,7 +24,7 @@ rule cam_train:
     params:
         key=key("cam_train"),
     shell:
-        "python -m hfpl.launch {resources.gpu} cam train"
+        "python -m hfpl.launcher {resources.gpu} cam train"
         ' --params "$HFPL_PARAMS" --variant {wildcards.variant}'
         " --expect {params.key[digest]} --log {log:q} --threads $HFPL_THREADS --workers $HFPL_WORKERS"
         + IMAGES

@@ -12,15 +12,15 @@ from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 from snakemake.settings.types import DeploymentMethod
 
-from hfpl.alone import RUN_VARIABLE, process_mark
-from hfpl.data.index import folder_fingerprint
+from hfpl.jobs.alone import RUN_VARIABLE, process_mark
+from hfpl.stages.data.index import folder_fingerprint
 from hfpl.networks.weights.published import missing_file
 from hfpl.params import ParamsError, load_params
 from hfpl.params.downloads import sources_of
 from hfpl.params.load import resolve
-from hfpl.params.network import AS_NETWORK
+from hfpl.sections.network import AS_NETWORK
 from hfpl.params.runs import run_pattern
-from hfpl.params.suggest import suggest
+from hfpl.sections.suggest import suggest
 from hfpl.provenance import code_digest, job_key, key_digest
 
 SETTINGS = {

@@ -25,7 +25,7 @@ rule segment_train:
     params:
         key=key("segment_train"),
     shell:
-        "python -m hfpl.launch {resources.gpu} segment train"
+        "python -m hfpl.launcher {resources.gpu} segment train"
         ' --params "$HFPL_PARAMS" --variant {wildcards.variant}'
         " --expect {params.key[digest]} --log {log:q} --threads $HFPL_THREADS --workers $HFPL_WORKERS"
         + IMAGES

@@ -8,7 +8,7 @@ import fcntl
 
 from snakemake_interface_executor_plugins.settings import ExecMode
 
-from hfpl.alone import RUN_LOCK
+from hfpl.jobs.alone import RUN_LOCK
 from hfpl.versioning.records import settle
 
 

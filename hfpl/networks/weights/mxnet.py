@@ -31,7 +31,7 @@ _LONGEST_NAME = 1024
 
 
 def read_mxnet(path: Path) -> dict[str, Tensor]:
-    """Tensors by the names of :mod:`hfpl.networks.backbones.resnet38`.
+    """Tensors by the names of :mod:`hfpl.plugins.backbones.resnet38`.
 
     What has no counterpart there, such as the classifier, keeps its own name.
 

@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch import nn
 
-from hfpl.methods import build_method
 from hfpl.networks.affinity import AffinityNetwork
-from hfpl.networks.backbones import build_backbone
 from hfpl.networks.deeplab import DeepLab
 from hfpl.networks.weights.match import load_weights
+from hfpl.plugins.backbones import build_backbone
+from hfpl.plugins.methods import build_method
 from hfpl.storage.tensors import save_network, save_tensors
 
 OPTIONS = {"stride": 8, "widths": [4, 4, 6, 8, 10], "blocks": [1, 1, 1, 1]}

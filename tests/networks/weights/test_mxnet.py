@@ -10,10 +10,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hfpl.networks.backbones import build_backbone
 from hfpl.networks.weights.match import load_weights
 from hfpl.networks.weights.mxnet import resnet38_name
 from hfpl.networks.weights.reading import read_weights
+from hfpl.plugins.backbones import build_backbone
 
 LEGACY, SHAPE64, STORAGE = None, 0xF993FAC8, 0xF993FAC9
 FLAGS = {"float32": 0, "float64": 1, "float16": 2, "uint8": 3, "int32": 4, "int8": 5, "int64": 6}

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from hfpl.networks.weights.reading import READERS, read_weights
-from hfpl.params.network import WEIGHT_ENDINGS
 from hfpl.params.presets import preset_text
+from hfpl.sections.network import WEIGHT_ENDINGS
 
 TENSORS = {"conv1.weight": torch.arange(6.0).reshape(2, 3), "bn1.running_var": torch.ones(4)}
 

@@ -5,11 +5,11 @@ import pytest
 import torch
 from torch import nn
 
-from hfpl.methods import build_method
 from hfpl.networks.affinity import AffinityNetwork
-from hfpl.networks.backbones import build_backbone
 from hfpl.networks.deeplab import DeepLab
 from hfpl.networks.weights.match import load_weights
+from hfpl.plugins.backbones import build_backbone
+from hfpl.plugins.methods import build_method
 
 pytestmark = pytest.mark.slow
 

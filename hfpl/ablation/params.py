@@ -1,0 +1,28 @@
+"""The comparison of variants over several seeds: which runs it holds."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from hfpl.sections.section import Name, Section, Seed
+
+Change = Annotated[str, Field(pattern=r"^cam\.[a-z0-9_.-]+=[A-Za-z0-9_.+-]+$")]
+"""A key of the section cam and another value, as a run's name holds them."""
+
+
+class Ablation(Section):
+    """Runs that 'snakemake ablation' compares."""
+
+    seeds: Annotated[list[Seed], Field(min_length=1)] = Field(
+        description="each variant is run with each of them, in place of the seed in its row"
+    )
+    variants: list[Name] = Field(description="entries of variants")
+    sweeps: dict[Name, list[Change]] = Field(
+        description="variant → values of the section cam, one changed at a time: cam.fsl.mu=3.0"
+    )
+    remark: str = Field(
+        description="stands above the tables: how the values of the added losses were chosen"
+    )
+    final: list[Name] = Field(
+        description="entries of variants that 'snakemake ablation-final' carries to segmentation"
+    )

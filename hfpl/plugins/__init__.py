@@ -1,0 +1,1 @@
+"""What may be added as a file: CAM methods, backbones and more."""

@@ -1,0 +1,1 @@
+"""Types that the sections of the parameters share."""

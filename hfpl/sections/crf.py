@@ -1,0 +1,28 @@
+"""The dense CRF, of pseudo-labels and of the segmentation network's test."""
+
+from pydantic import Field
+
+from hfpl.sections.section import Count, Positive, Section
+
+
+class CrfGaussian(Section):
+    """Smoothness kernel of the dense CRF."""
+
+    sxy: Positive = Field(description="standard deviation in pixels")
+    compat: Positive
+
+
+class CrfBilateral(Section):
+    """Appearance kernel of the dense CRF."""
+
+    sxy: Positive = Field(description="standard deviation in pixels")
+    srgb: Positive = Field(description="standard deviation in grey levels (0 to 255)")
+    compat: Positive
+
+
+class Crf(Section):
+    """Dense CRF with two pairwise kernels."""
+
+    iterations: Count
+    gaussian: CrfGaussian
+    bilateral: CrfBilateral

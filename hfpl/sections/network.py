@@ -1,0 +1,50 @@
+"""The backbone that every stage's network stands on, and the weights it starts from."""
+
+from pathlib import PurePath
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field
+
+from hfpl.sections.section import Name, Section
+
+Options = dict[str, Any]
+"""Keyword arguments of a plug-in's ``build``; its file says which there are and their types."""
+
+AS_NETWORK = "network"
+"""A stage's weights are those of the section ``network``."""
+WEIGHT_ENDINGS = (".safetensors", ".pth", ".pt", ".params")
+
+
+def _starts_all(value: str) -> str:
+    return value if value in ("pretrain", "none") else _weights_file(value, "'pretrain', 'none'")
+
+
+def _starts_stage(value: str) -> str:
+    return value if value == AS_NETWORK else _weights_file(value, f"'{AS_NETWORK}'")
+
+
+def _weights_file(value: str, words: str) -> str:
+    if PurePath(value).suffix.lower() not in WEIGHT_ENDINGS:
+        raise ValueError(f"should be {words} or a file ending in {', '.join(WEIGHT_ENDINGS)}")
+    return value
+
+
+StageWeights = Annotated[
+    str,
+    AfterValidator(_starts_stage),
+    Field(
+        description="'network' (its backbone weights), or a file to start from: the stage's whole "
+        "network or a backbone"
+    ),
+]
+
+
+class Network(Section):
+    """Backbone, its options, and where its weights come from."""
+
+    backbone: Name = Field(description="name of a file in hfpl/plugins/backbones")
+    options: Options = Field(description="keyword arguments of its build()")
+    weights: Annotated[str, AfterValidator(_starts_all)] = Field(
+        description="'pretrain' (made by the stage pretrain), 'none' (random), or a file: "
+        ".safetensors, .pth or .params"
+    )

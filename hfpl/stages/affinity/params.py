@@ -1,0 +1,30 @@
+"""Parameters of stage affinity."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from hfpl.sections.network import StageWeights
+from hfpl.sections.section import Count, Section
+from hfpl.sections.training import ColourJitter, Optimiser
+
+
+class AffinityAugmentation(Section):
+    """Colour jitter, crop and flip of the affinity network's training images."""
+
+    crop: int = Field(ge=16, description="side of the crop in pixels")
+    jitter: ColourJitter
+
+
+class Affinity(Section):
+    """AffinityNet: which neighbouring cells belong to the same class."""
+
+    weights: StageWeights
+    radius: int = Field(ge=2, description="pairs closer than this, in cells of the feature map")
+    channels: Annotated[list[Count], Field(min_length=3, max_length=3)] = Field(
+        description="widths of f8_3, f8_4 and f8_5"
+    )
+    epochs: Count
+    batch: Count
+    optimiser: Optimiser
+    augmentation: AffinityAugmentation

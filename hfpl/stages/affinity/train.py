@@ -1,0 +1,109 @@
+"""Train the affinity network on the confident parts of the refined CAMs."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hfpl.images.augment import jitter_colours, random_crop
+from hfpl.images.normalise import normalise
+from hfpl.networks.affinity import AffinityNetwork
+from hfpl.numerics import Runtime
+from hfpl.sections.network import Network
+from hfpl.stages.affinity.labels import affinity_label, pair_labels
+from hfpl.stages.affinity.loss import affinity_loss
+from hfpl.stages.affinity.pairs import largest_radius, pair_affinity
+from hfpl.stages.affinity.params import Affinity, AffinityAugmentation
+from hfpl.storage.manifest import Manifest, read_manifests
+from hfpl.storage.reading import ImageRoot
+from hfpl.storage.shards import Shards
+from hfpl.training.loop import Plan
+from hfpl.training.samples import steps_per_epoch
+from hfpl.training.stage import TrainingFiles, train_stage
+from hfpl.training.start import load_start, starting_backbone
+
+
+def train_affinity(
+    settings: Affinity,
+    network: Network,
+    seed: int,
+    manifests: Sequence[Path],
+    root: ImageRoot,
+    low: Sequence[Path],
+    high: Sequence[Path],
+    weights: Path | None,
+    files: TrainingFiles,
+    runtime: Runtime,
+) -> None:
+    """Train on the images of manifests and their refined scores, and write the network.
+
+    Raises:
+        ValueError: a file cannot be read, or as :func:`hfpl.training.stage.train_stage`.
+    """
+    backbone = starting_backbone(network, "affinity", seed, weights is None)
+    crop = settings.augmentation.crop
+    if crop % backbone.stride:
+        raise ValueError(
+            f"affinity.augmentation.crop: expected a multiple of the network's stride "
+            f"{backbone.stride}, found {crop}"
+        )
+    affinity_network = AffinityNetwork(backbone, tuple(settings.channels))
+    load_start(affinity_network, weights, settings.weights)
+
+    def loss_of(batch: list[Tensor], progress: float) -> dict[str, Tensor]:
+        images, labels = batch
+        with runtime.autocast():
+            features = affinity_network(images.contiguous(memory_format=torch.channels_last))
+        radius = largest_radius(*features.shape[2:], settings.radius)
+        affinity = pair_affinity(features.contiguous(), radius)
+        return {"total": affinity_loss(affinity, *pair_labels(labels, radius))}
+
+    samples = AffinitySamples(
+        read_manifests(manifests), root, low, high, backbone.stride, settings.augmentation
+    )
+    steps = settings.epochs * steps_per_epoch(len(samples), settings.batch)
+    plan = Plan("affinity", steps, steps, settings.optimiser.power, seed)
+    train_stage(
+        affinity_network, samples, loss_of, settings.batch, settings.optimiser, plan, files, runtime
+    )
+
+
+class AffinitySamples:
+    """Crops of training images with the label of each cell of the feature map."""
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        root: ImageRoot,
+        low: Sequence[Path],
+        high: Sequence[Path],
+        stride: int,
+        settings: AffinityAugmentation,
+    ) -> None:
+        self.images, self.root, self.stride, self.settings = manifest.images, root, stride, settings
+        self.low, self.high = Shards(low), Shards(high)
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def sample(self, index: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Normalised image (3, crop, crop) float32 and label (crop/stride, crop/stride) uint8."""
+        record = self.images[index]
+        size = (record.height, record.width)
+        image = jitter_colours(self.root.image(record), rng, self.settings.jitter)
+        # Channels last, so that one crop cuts image and scores; what lies outside is black with
+        # score 0, and labelled as ignored.
+        low, high = (s.scores(record.id, size)[1].transpose(1, 2, 0) for s in (self.low, self.high))
+        pixels, low, high = random_crop(
+            [(np.asarray(image), 0), (low, 0.0), (high, 0.0)], self.settings.crop, rng
+        )
+        label = affinity_label(low.transpose(2, 0, 1), high.transpose(2, 0, 1), self.stride)
+        normal = normalise(pixels)
+        if rng.random() < 0.5:
+            normal, label = normal[:, ::-1], label[:, ::-1]
+        return (
+            torch.from_numpy(np.ascontiguousarray(normal.transpose(2, 0, 1))),
+            torch.from_numpy(np.ascontiguousarray(label)),
+        )

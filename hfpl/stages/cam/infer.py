@@ -1,0 +1,91 @@
+"""CAM inference at several scales, each plain and mirrored."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from hfpl.images.normalise import normalise
+from hfpl.jobs.progress import track
+from hfpl.numerics import Runtime
+from hfpl.plugins.backbones import build_backbone
+from hfpl.plugins.methods import build_method
+from hfpl.plugins.methods.interface import MethodNetwork
+from hfpl.sections.network import Network
+from hfpl.stages.cam.merge import merge_cams
+from hfpl.stages.cam.params import Cam, Variant
+from hfpl.storage.manifest import read_manifests
+from hfpl.storage.reading import ImageRoot
+from hfpl.storage.shards import write_shard
+from hfpl.storage.tensors import load_network
+
+
+def infer_cams(
+    cam: Cam,
+    variant: Variant,
+    network: Network,
+    manifests: Sequence[Path],
+    root: ImageRoot,
+    model: Path,
+    output: Path,
+    runtime: Runtime,
+) -> int:
+    """Write the CAMs of the tagged classes of every image of a shard; returns their number.
+
+    Raises:
+        ValueError: an image or the model cannot be read.
+    """
+    manifest = read_manifests(manifests)
+    trained = load_cam_network(cam, variant, network, len(manifest.classes), model, runtime)
+    with (
+        write_shard(output) as shard,
+        track(f"cam infer {output.stem}", len(manifest.images), "images") as advance,
+    ):
+        for record in manifest.images:
+            cams = np.zeros((0, record.height, record.width), np.float32)
+            if record.tags:
+                image = root.image(record)
+                cams = image_cams(trained, image, record.tags, cam.inference.scales, runtime)
+            shard.add_scores(record.id, record.tags, cams)
+            advance()
+    return len(manifest.images)
+
+
+def load_cam_network(
+    cam: Cam, variant: Variant, network: Network, num_classes: int, model: Path, runtime: Runtime
+) -> MethodNetwork:
+    """A trained CAM network, ready for inference; ValueError where the file does not fit."""
+    backbone = build_backbone(network.backbone, network.options)
+    options = cam.methods.get(variant.method, {})
+    built = build_method(variant.method, backbone, num_classes, options)
+    load_network(model, built)
+    return built.to(runtime.device, memory_format=torch.channels_last).eval()
+
+
+@torch.inference_mode()
+def image_cams(
+    network: MethodNetwork,
+    image: Image.Image,
+    tags: Sequence[int],
+    scales: Sequence[float],
+    runtime: Runtime,
+) -> np.ndarray:
+    """CAMs of the tagged classes, float32 (m, h, w) in [0, 1], at the image's size."""
+    maps: list[Tensor] = []
+    for scale in scales:
+        pair = _mirror_pair(image, scale).to(runtime.device, memory_format=torch.channels_last)
+        with runtime.autocast():
+            maps += network.cams(pair, tags).float().unbind()
+    merged = merge_cams(maps, [False, True] * len(scales), (image.height, image.width))
+    return network.scaled(merged).cpu().numpy()
+
+
+def _mirror_pair(image: Image.Image, scale: float) -> Tensor:
+    """A resized image and its mirror image, normalised, (2, 3, h, w)."""
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    resized = image if size == image.size else image.resize(size, Image.Resampling.BICUBIC)
+    plain = torch.from_numpy(normalise(np.asarray(resized)).transpose(2, 0, 1))
+    return torch.stack([plain, plain.flip(2)])

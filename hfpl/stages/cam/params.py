@@ -1,0 +1,88 @@
+"""Stage cam: training of the CAM network, the two added losses, and inference."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from hfpl.sections.network import Options, StageWeights
+from hfpl.sections.section import (
+    Count,
+    Fraction,
+    Interval,
+    Name,
+    NonNegative,
+    Positive,
+    Section,
+    Seed,
+)
+from hfpl.sections.training import ColourJitter, Optimiser
+
+
+class Variant(Section):
+    """One row of the comparison: a CAM method with or without each added loss."""
+
+    method: Name = Field(description="name of a file in hfpl/plugins/methods")
+    isl: Literal["none", "binomial", "multinomial", "expected"] = Field(
+        description="form of ISL: the paper's, its predecessor's, or the mean that the paper's "
+        "draws estimate"
+    )
+    fsl: bool = Field(description="whether FSL is added")
+    seed: Seed = Field(description="seed of every training in this variant")
+
+
+class ImportanceSampling(Section):
+    """Importance sampling loss (ISL)."""
+
+    weight: Fraction = Field(description="lambda: share of ISL in the classification term")
+    samples: Count = Field(description="positions drawn per image and class")
+    start: Fraction = Field(
+        description="share of the training that is done before ISL counts; 0: from the first step "
+        "(the paper's)"
+    )
+
+
+class FeatureSimilarity(Section):
+    """Feature similarity loss (FSL)."""
+
+    form: Literal["max_norm", "softmax"] = Field(
+        description="what is compared: each class's map scaled to [0, 1] (the paper's), or the "
+        "softmax probabilities (its predecessor's, twice the sum)"
+    )
+    weight: NonNegative
+    mu: float = Field(
+        description="shift of the colour gate: colours further apart than 1 / (1 + e^mu) of the "
+        "range repel, so that a larger mu groups fewer colours together"
+    )
+    sigma: Positive | None = Field(description="reach in feature pixels; null: the whole map")
+    repel: NonNegative = Field(
+        description="factor of the pairs of colours that repel; 1: the paper's, 0: colours only "
+        "attract"
+    )
+
+
+class Augmentation(Section):
+    """Random resize, flip, colour jitter and crop of the CAM network's training images."""
+
+    crop: int = Field(ge=16, description="side of the crop in pixels")
+    resize: Interval = Field(description="range of the long side after resizing, in crops")
+    jitter: ColourJitter
+
+
+class CamInference(Section):
+    """Multi-scale inference; every scale is run plain and mirrored."""
+
+    scales: Annotated[list[Positive], Field(min_length=1)]
+
+
+class Cam(Section):
+    """CAM training and inference."""
+
+    methods: dict[Name, Options] = Field(description="keyword arguments of each method's build()")
+    weights: StageWeights
+    epochs: Count
+    batch: Count
+    optimiser: Optimiser
+    augmentation: Augmentation
+    isl: ImportanceSampling
+    fsl: FeatureSimilarity
+    inference: CamInference

@@ -1,0 +1,96 @@
+"""Train the CAM network: a method's losses, with ISL and FSL attached."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hfpl.images.augment import jitter_colours, random_normalised_crop, resize_long_side
+from hfpl.jobs.runtime import device_name
+from hfpl.numerics import Runtime
+from hfpl.plugins.methods import build_method
+from hfpl.sections.network import Network
+from hfpl.stages.cam.addon import Fsl, Isl, attach, total_loss
+from hfpl.stages.cam.params import Augmentation, Cam, Variant
+from hfpl.storage.manifest import Manifest, read_manifests
+from hfpl.storage.reading import ImageRoot
+from hfpl.training.loop import Plan
+from hfpl.training.samples import steps_per_epoch
+from hfpl.training.stage import TrainingFiles, train_stage
+from hfpl.training.start import load_start, starting_backbone
+
+
+@dataclass(frozen=True)
+class CamSettings:
+    """Sections of the parameters that the training depends on."""
+
+    cam: Cam
+    variant: Variant
+    network: Network
+
+
+def train_cam(
+    settings: CamSettings,
+    manifests: Sequence[Path],
+    root: ImageRoot,
+    weights: Path | None,
+    files: TrainingFiles,
+    runtime: Runtime,
+) -> None:
+    """Train on the images of manifests and write the network.
+
+    Raises:
+        ValueError: an image or the weights cannot be read, or as
+            :func:`hfpl.training.stage.train_stage`.
+    """
+    cam, variant = settings.cam, settings.variant
+    manifest = read_manifests(manifests)
+    backbone = starting_backbone(settings.network, "cam", variant.seed, weights is None)
+    network = build_method(
+        variant.method, backbone, len(manifest.classes), cam.methods.get(variant.method, {})
+    )
+    load_start(network, weights, cam.weights)
+    isl = Isl(variant.isl, **cam.isl.model_dump()) if variant.isl != "none" else None
+    fsl = Fsl(**cam.fsl.model_dump()) if variant.fsl else None
+
+    def loss_of(batch: list[Tensor], progress: float) -> dict[str, Tensor]:
+        images, labels = batch
+        with runtime.autocast():
+            images = images.contiguous(memory_format=torch.channels_last)
+            loss = network.losses(images, labels, progress)
+        terms = attach(loss, labels, isl and isl.at(progress), fsl)
+        return {"total": total_loss(terms), **{name: t.value for name, t in terms.items()}}
+
+    samples = CamSamples(manifest, root, cam.augmentation)
+    steps = cam.epochs * steps_per_epoch(len(samples), cam.batch)
+    plan = Plan("cam train", steps, steps, cam.optimiser.power, variant.seed)
+    facts = {"device": device_name(runtime.device)}
+    train_stage(network, samples, loss_of, cam.batch, cam.optimiser, plan, files, runtime, facts)
+
+
+class CamSamples:
+    """Training images, changed at random, with their image-level labels."""
+
+    def __init__(self, manifest: Manifest, root: ImageRoot, settings: Augmentation) -> None:
+        self.images, self.root, self.settings = manifest.images, root, settings
+        self.num_classes = len(manifest.classes)
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def sample(self, index: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Normalised image (3, crop, crop) and label (K,), both float32."""
+        record, settings = self.images[index], self.settings
+        low, high = (round(settings.crop * limit) for limit in settings.resize)
+        image = resize_long_side(self.root.image(record), int(rng.integers(low, high + 1)))
+        mirrored = rng.random() < 0.5
+        pixels = np.asarray(jitter_colours(image, rng, settings.jitter))
+        if mirrored:
+            pixels = pixels[:, ::-1]
+        (pixels,) = random_normalised_crop(pixels, settings.crop, rng)
+        label = torch.zeros(self.num_classes)
+        label[list(record.tags)] = 1
+        return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1))), label

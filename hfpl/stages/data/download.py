@@ -1,0 +1,250 @@
+"""Download an archive: resumable, from several mirrors, checked while it streams."""
+
+import fcntl
+import hashlib
+import http.client
+import re
+import shutil
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hfpl import __version__
+from hfpl.jobs.progress import track
+from hfpl.jobs.sizes import human
+from hfpl.params.downloads import Source
+
+_MIB = 2**20
+_TIMEOUT = 60.0
+"""Seconds without a byte after which a connection counts as broken."""
+_PASSING = (408, 425, 429, 500, 502, 503, 504)
+"""HTTP states that may be over in a moment."""
+
+
+class _Unfinished(Exception):
+    """The connection broke: worth another try."""
+
+
+class _Useless(Exception):
+    """This address does not have the file: no further try."""
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A file in place: size in bytes, MD5 in hexadecimal digits."""
+
+    size: int
+    md5: str
+
+
+def fetch(source: Source, path: str | Path, waits: Sequence[float] = (1, 5, 20)) -> Fetched:
+    """Put a source's file at ``path``; one that is already there is checked and taken.
+
+    What an interrupted run left in ``<path>.part`` is continued, unless no checksum is known:
+    nothing would tell then that the two halves belong together.
+
+    Args:
+        source: addresses, tried in order, and checksum.
+        path: where the file shall lie; written only when it is whole and its checksum holds.
+        waits: seconds before each further try of an address; tries that brought the file
+            forward do not count.
+
+    Raises:
+        ValueError: the file at ``path`` has another checksum; no address delivered it; it
+            cannot be written. The message says what to do.
+    """
+    path = Path(path)
+    if path.exists():
+        return _check_copy(source, path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _say(f"{path.name}: about {human(source.size)} from {source.urls[0]} to {path.parent}/")
+    problems = []
+    with _Part(path) as part:
+        for url in source.urls:
+            if source.md5 is None:
+                part.restart()
+            problem = _from_mirror(url, part, source, waits)
+            if problem is None:
+                return part.finish()
+            problems.append(f"{url}: {problem}")
+            _say(f"{path.name}: {problems[-1]}")
+    raise ValueError(
+        f"{path}: could not be downloaded ({'; '.join(problems)}); try again later, give other "
+        "urls in the parameters, or put a copy there yourself"
+    )
+
+
+class _Part:
+    """The beginning of a file, beside it and kept between runs, with the digest of its content."""
+
+    def __init__(self, path: Path) -> None:
+        self.whole = path
+        self.path = path.with_name(f"{path.name}.part")
+        self._file = open(self.path, "ab", buffering=0)  # what is counted is on disk  # noqa: SIM115
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._file.close()
+            raise ValueError(f"{self.path}: another process is downloading it") from None
+        self.size = self.path.stat().st_size
+        self._digest = _hash_file(self.path)
+
+    def __enter__(self) -> "_Part":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+        if self.path.exists() and self.size == 0:
+            self.path.unlink()
+
+    @property
+    def md5(self) -> str:
+        return self._digest.hexdigest()
+
+    def restart(self) -> None:
+        self._file.truncate(0)
+        self.size = 0
+        self._digest = hashlib.md5(usedforsecurity=False)
+
+    def append(self, chunk: bytes) -> None:
+        try:
+            rest = memoryview(chunk)
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        except OSError as error:
+            raise ValueError(
+                f"{self.path}: cannot be written: {error.strerror}; the next run goes on from here"
+            ) from None
+        self.size += len(chunk)
+        self._digest.update(chunk)
+
+    def finish(self) -> Fetched:
+        self.path.replace(self.whole)
+        return Fetched(self.size, self.md5)
+
+
+def _check_copy(source: Source, path: Path) -> Fetched:
+    if not path.is_file():
+        raise ValueError(f"{path}: expected a file there, or nothing")
+    md5 = _hash_file(path).hexdigest()
+    if source.md5 not in (None, md5):
+        raise ValueError(
+            f"{path}: its MD5 is {md5}, expected {source.md5}; it is another file or a damaged "
+            "one: remove it to have it downloaded, or correct the md5 in the parameters"
+        )
+    _say(f"{path}: already there" + (", checksum holds" if source.md5 else ", no checksum known"))
+    return Fetched(path.stat().st_size, md5)
+
+
+def _hash_file(path: Path) -> Any:
+    digest = hashlib.md5(usedforsecurity=False)
+    steps = -(-path.stat().st_size // _MIB)
+    with path.open("rb") as file, track(f"check {path.name}", steps, "MiB") as advance:
+        while chunk := file.read(_MIB):
+            digest.update(chunk)
+            advance()
+    return digest
+
+
+def _from_mirror(url: str, part: _Part, source: Source, waits: Sequence[float]) -> str | None:
+    """Complete the part from one address; what went wrong, or None."""
+    if part.md5 == source.md5:
+        return None  # stopped between the last byte and the rename
+    failures, furthest, mismatches = 0, part.size, 0
+    while True:
+        resumed = part.size > 0
+        try:
+            _receive(url, part, source.size)
+        except _Useless as error:
+            return str(error)
+        except (_Unfinished, OSError, http.client.HTTPException) as error:
+            failures = 0 if part.size > furthest else failures + 1
+            furthest = max(furthest, part.size)
+            problem = str(getattr(error, "reason", None) or error or type(error).__name__)
+            if failures > len(waits) or not waits:
+                return problem
+            wait = waits[max(failures - 1, 0)]
+            _say(f"{part.whole.name}: {url}: {problem}; next try in {wait:g} s")
+            time.sleep(wait)
+            continue
+        if source.md5 in (None, part.md5):
+            return None
+        problem = f"MD5 {part.md5} instead of {source.md5}: a damaged or another file"
+        part.restart()
+        mismatches += 1
+        # The damage may lie in what an earlier run left.
+        if not resumed or mismatches > 1:
+            return problem
+        _say(f"{part.whole.name}: {problem}; begins anew")
+
+
+def _receive(url: str, part: _Part, about: int) -> None:
+    """Add to the part what one answer holds."""
+    with _open(url, part) as response:
+        chunk = response.read(_MIB)
+        _refuse_page(response, chunk)
+        if getattr(response, "status", None) != 206:
+            part.restart()  # no range was asked for, or the server knows none
+        elif _range_start(response) != part.size:
+            raise _Unfinished("the server sent another range than the one asked for")
+        length = response.headers.get("Content-Length", "")
+        total = part.size + int(length) if length.isdecimal() else None
+        _check_room(part, total)
+        steps = -(-(total or max(about, part.size)) // _MIB)
+        name = f"download {part.whole.name}"
+        with track(name, steps, "MiB", start=part.size // _MIB) as advance:
+            while chunk:
+                part.append(chunk)
+                advance()
+                chunk = response.read(_MIB)
+    if total is not None and part.size < total:
+        raise _Unfinished(f"the connection ended after {part.size} of {total} bytes")
+
+
+def _open(url: str, part: _Part) -> Any:
+    request = urllib.request.Request(url, headers={"User-Agent": f"hfpl/{__version__}"})
+    if part.size:
+        request.add_header("Range", f"bytes={part.size}-")
+    try:
+        return urllib.request.urlopen(request, timeout=_TIMEOUT)
+    except urllib.error.HTTPError as error:
+        error.close()
+        if error.code == 416:
+            # All of the file is there already, or more than that.
+            part.restart()
+            raise _Unfinished("the partial file does not fit the server's; begins anew") from None
+        text = " ".join(f"HTTP {error.code} {error.reason}".split())
+        raise (_Unfinished if error.code in _PASSING else _Useless)(text) from None
+    except urllib.error.URLError as error:
+        if url.startswith("file:"):
+            raise _Useless(str(error.reason)) from None
+        raise
+
+
+def _refuse_page(response: Any, start: bytes) -> None:
+    kind = response.headers.get("Content-Type", "")
+    page = start[:1024].lstrip().lower().startswith((b"<!doctype html", b"<html"))
+    if page or kind.startswith("text/html"):
+        raise _Useless("a web page instead of the file")
+
+
+def _range_start(response: Any) -> int | None:
+    found = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
+    return int(found[1]) if found else None
+
+
+def _check_room(part: _Part, total: int | None) -> None:
+    free = shutil.disk_usage(part.path.parent).free
+    if total is not None and total - part.size > free:
+        raise ValueError(
+            f"{part.whole}: needs {human(total - part.size)} more, {human(free)} are free there"
+        )
+
+
+def _say(text: str) -> None:
+    print(f"data download: {text}", file=sys.stderr, flush=True)

@@ -1,0 +1,127 @@
+"""PASCAL VOC 2012's layout: lists, annotations, images and masks below one root."""
+
+import xml.etree.ElementTree as ElementTree
+from collections import Counter
+from collections.abc import Sequence
+from xml.sax.saxutils import escape
+
+import numpy as np
+
+from hfpl.images.palette import IGNORE
+from hfpl.storage.reading import ImageRoot
+
+VOC_CLASSES = (
+    "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow",
+    "diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa",
+    "train", "tvmonitor",
+)  # fmt: skip
+"""VOC's foreground classes in the order of their labels 1 to 20."""
+
+IMAGES, MASKS, ANNOTATIONS = "JPEGImages", "SegmentationClass", "Annotations"
+LISTS = "ImageSets/Segmentation"
+CLASS_FILE = "classes.txt"
+
+PUBLISHED_LISTS = {
+    "voc2012": {"training": "trainaug", "train": "train", "val": "val"},
+    "coco2014": {"training": "train", "train": "train", "val": "val"},
+}
+"""Lists of the downloaded data sets: images to train on, scored ones of train, those of val."""
+
+
+def read_classes(root: ImageRoot) -> tuple[str, ...]:
+    """Foreground classes in the order of their labels: ``classes.txt``, else VOC's twenty.
+
+    Raises:
+        ValueError: ``classes.txt`` is empty, names a class twice, or holds over 254 classes.
+    """
+    if not root.exists(CLASS_FILE):
+        return VOC_CLASSES
+    lines = root.read(CLASS_FILE).decode("utf-8-sig", "replace").splitlines()
+    classes = tuple(line.strip() for line in lines if line.strip())
+    if not classes or len(set(classes)) < len(classes) or len(classes) > 254:
+        raise ValueError(
+            f"{root.root}/{CLASS_FILE}: expected 1 to 254 different class names, one a line"
+        )
+    return classes
+
+
+def read_list(root: ImageRoot, name: str) -> list[str]:
+    """Image ids of a list, sorted.
+
+    Raises:
+        ValueError: the list is missing, or names an image twice.
+    """
+    file = f"{LISTS}/{name}.txt"
+    words = [line.split() for line in root.read(file).decode("utf-8-sig", "replace").splitlines()]
+    ids = [w[0] for w in words if w]
+    repeated = next((i for i, count in Counter(ids).items() if count > 1), None)
+    if repeated:
+        raise ValueError(f"{root.root}/{file}: '{repeated}' is listed twice")
+    return sorted(ids)
+
+
+def read_tags(root: ImageRoot, image_id: str, classes: Sequence[str]) -> tuple[int, ...]:
+    """Image-level label: the classes of every object of the annotation, ascending from 0.
+
+    Raises:
+        ValueError: the annotation is missing, not XML, or names an unknown class.
+    """
+    file = f"{ANNOTATIONS}/{image_id}.xml"
+    content = root.read(file)
+    plain = content.replace(b"\0", b"")  # UTF-16 too
+    if b"<!DOCTYPE" in plain or b"<!ENTITY" in plain:
+        # VOC's files have neither; entities could expand without bound.
+        raise ValueError(f"{root.root}/{file}: document types and entities are not accepted")
+    try:
+        tree = ElementTree.fromstring(content)
+    except (ElementTree.ParseError, LookupError, ValueError) as error:
+        raise ValueError(f"{root.root}/{file}: not valid XML: {error}") from None
+    tags = set()
+    for element in tree.findall("object"):
+        name = (element.findtext("name") or "").strip()
+        if name not in classes:
+            raise ValueError(
+                f"{root.root}/{file}: unknown class '{name}'; known: {', '.join(classes)}"
+            )
+        tags.add(classes.index(name))
+    return tuple(sorted(tags))
+
+
+def annotation_xml(
+    image_id: str, size: tuple[int, int], objects: Sequence[tuple[str, int, int, int, int]]
+) -> str:
+    """VOC's XML of an image: objects as (class name, xmin, ymin, xmax, ymax), 1-based."""
+    boxes = "".join(
+        f"\t<object>\n\t\t<name>{escape(name)}</name>\n\t\t<difficult>0</difficult>\n"
+        f"\t\t<bndbox><xmin>{x0}</xmin><ymin>{y0}</ymin><xmax>{x1}</xmax><ymax>{y1}</ymax>"
+        "</bndbox>\n\t</object>\n"
+        for name, x0, y0, x1, y1 in objects
+    )
+    return (
+        f"<annotation>\n\t<filename>{escape(image_id)}.jpg</filename>\n\t<size><width>{size[1]}"
+        f"</width><height>{size[0]}</height><depth>3</depth></size>\n\t<segmented>1</segmented>\n"
+        f"{boxes}</annotation>\n"
+    )
+
+
+def class_boxes(mask: np.ndarray) -> list[tuple[int, int, int, int, int]]:
+    """Bounding box of each class in a mask (h, w) of 0 background, k + 1 class k, 255 void.
+
+    Returns (class index from 0, xmin, ymin, xmax, ymax) per class, sorted by class; the box is
+    1-based and inclusive, as in the VOC annotations.
+
+    Raises:
+        ValueError: where the mask is not two-dimensional.
+    """
+    if mask.ndim != 2:
+        raise ValueError(f"mask must have 2 dimensions, has {mask.ndim}")
+    boxes = []
+    for value in np.unique(mask).tolist():
+        if value in (0, IGNORE):
+            continue
+        inside = mask == value
+        columns = np.flatnonzero(inside.any(0))
+        rows = np.flatnonzero(inside.any(1))
+        corners = (columns[0] + 1, rows[0] + 1, columns[-1] + 1, rows[-1] + 1)
+        boxes.append((value - 1, *map(int, corners)))
+    return boxes

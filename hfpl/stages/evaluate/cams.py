@@ -1,0 +1,77 @@
+"""Score the CAMs: the whole threshold curve, and rows at two thresholds."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from hfpl.stages.evaluate.regions import (
+    CAM_THRESHOLDS,
+    cam_statistics,
+    curve_from_statistics,
+    predict_from_cams,
+)
+from hfpl.stages.evaluate.score import (
+    ScoredSplit,
+    percent,
+    read_split,
+    score_predictions,
+    table_row,
+)
+from hfpl.stages.evaluate.table import BEST, FIXED
+from hfpl.storage.atomic import write_json
+from hfpl.storage.manifest import ImageRecord
+from hfpl.storage.reading import ImageRoot
+from hfpl.storage.shards import Shards
+
+
+def evaluate_cams(
+    manifests: Sequence[Sequence[Path]],
+    masks: Sequence[Sequence[Path]],
+    root: ImageRoot,
+    cams: Sequence[Path],
+    background_score: float,
+    output: Path,
+) -> int:
+    """Write rows and a curve of each split, none for one without ground truth; number of rows.
+
+    Args:
+        manifests, masks: for each split the files of its shards.
+        cams: shards of all splits.
+        background_score: the threshold that is fixed beforehand.
+    """
+    source = Shards(cams)
+    rows, curves = [], {}
+    for split_manifests, split_masks in zip(manifests, masks, strict=True):
+        split = read_split(split_manifests, split_masks, root)
+        if not split.images:
+            continue
+        curve = _curve(split, source)
+        curves[split.split] = [percent(value) for value in curve]
+        best = CAM_THRESHOLDS[int(curve.argmax())]
+        for threshold, chosen in ((background_score, FIXED), (best, BEST)):
+            scores = score_predictions(split, _predictor(source, threshold))
+            rows.append(table_row("cam", "none", split, scores, threshold, chosen))
+    curve_table = {"thresholds": list(CAM_THRESHOLDS), "miou": curves}
+    write_json(output, {"rows": rows, "curve": curve_table})
+    return len(rows)
+
+
+def _curve(split: ScoredSplit, source: Shards) -> np.ndarray:
+    """mIoU at every threshold, fractions (T,)."""
+    thresholds = np.array(CAM_THRESHOLDS)
+    total: np.ndarray | int = 0
+    for record, truth in split.pairs():
+        classes, cams = source.scores(record.id, truth.shape)
+        total = total + cam_statistics(
+            truth, cams, np.array(classes, int), thresholds, split.num_classes
+        )
+    return curve_from_statistics(np.asarray(total)).mean(1)
+
+
+def _predictor(source: Shards, threshold: float):
+    def predict(record: ImageRecord) -> np.ndarray:
+        classes, cams = source.scores(record.id, (record.height, record.width))
+        return predict_from_cams(cams, np.array(classes, int), threshold)
+
+    return predict

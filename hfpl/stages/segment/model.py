@@ -1,0 +1,86 @@
+"""A trained segmentation network by itself: its file says all that labelling takes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from hfpl.networks.deeplab import DeepLab
+from hfpl.numerics import Runtime
+from hfpl.params.plugins import check_options
+from hfpl.plugins.backbones import build_backbone
+from hfpl.sections.network import Options
+from hfpl.sections.section import Count
+from hfpl.stages.segment.params import SegmentHead, SegmentTest
+from hfpl.stages.segment.train import DESCRIPTION, build_deeplab
+from hfpl.storage.tensors import load_network, load_tensors
+
+
+@dataclass(frozen=True)
+class Model:
+    """A network ready for inference, and how it was to be tested when it was trained.
+
+    Attributes:
+        network: in evaluation mode, on the runtime's device.
+        classes: names of the foreground classes; label 0 is background.
+        test: scales and CRF.
+        long_side: of the largest training image, in pixels.
+    """
+
+    network: DeepLab
+    classes: Sequence[str]
+    test: SegmentTest
+    long_side: int
+
+
+class _Description(BaseModel):
+    """What :func:`hfpl.stages.segment.train.describe_model` writes; from anywhere, maybe."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+    classes: list[str]
+    backbone: str
+    options: Options
+    head: SegmentHead
+    test: SegmentTest
+    long_side: Count
+
+
+def load_model(path: Path, runtime: Runtime) -> Model:
+    """Read a network that ``hfpl segment train`` wrote.
+
+    Raises:
+        ValueError: the file cannot be read, does not describe its network, or holds another one;
+            one line.
+    """
+    _, metadata = load_tensors(path)
+    if not isinstance(metadata, Mapping) or DESCRIPTION not in metadata:
+        raise ValueError(
+            f"{path}: does not say which network it holds; give the model of the stage segment, "
+            "trained with this version ('hfpl segment train')"
+        )
+    found = _read(path, metadata[DESCRIPTION])
+    network = build_deeplab(
+        build_backbone(found.backbone, found.options), len(found.classes), found.head
+    )
+    load_network(path, network)
+    network = network.to(runtime.device, memory_format=torch.channels_last).eval()
+    return Model(network, found.classes, found.test, found.long_side)
+
+
+def _read(path: Path, content: Any) -> _Description:
+    try:
+        found = _Description.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise ValueError(f"{path}: its description is broken: {where}: {first['msg']}") from None
+    # Only a backbone of this package is imported, whatever name the file holds.
+    for message in check_options(
+        "backbone", "hfpl.plugins.backbones", found.backbone, "options", found.options
+    ):
+        raise ValueError(f"{path}: its description does not fit this version: {message}")
+    return found

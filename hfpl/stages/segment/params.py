@@ -1,0 +1,46 @@
+"""Stage segment: training and testing of the segmentation network."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from hfpl.sections.crf import Crf
+from hfpl.sections.network import StageWeights
+from hfpl.sections.section import Count, Fraction, Interval, Positive, Section
+from hfpl.sections.training import Optimiser
+
+
+class SegmentHead(Section):
+    """DeepLab-v1 head on the backbone's last features."""
+
+    channels: Count
+    dilation: Count = Field(description="of the 3x3 convolution, in cells of the feature map")
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+    bn_momentum: Fraction
+
+
+class SegmentAugmentation(Section):
+    """HSV shift, flip, random scale and crop."""
+
+    crop: int = Field(ge=16, description="side of the crop in pixels")
+    scale: Interval = Field(description="range of the random scale")
+    hsv: int = Field(ge=0, le=90, description="largest shift in OpenCV's 8-bit HSV")
+
+
+class SegmentTest(Section):
+    """Multi-scale mirrored test, followed by a dense CRF."""
+
+    scales: Annotated[list[Positive], Field(min_length=1)]
+    crf: Crf
+
+
+class Segment(Section):
+    """Segmentation network."""
+
+    weights: StageWeights
+    head: SegmentHead
+    iterations: Count
+    batch: Count
+    optimiser: Optimiser
+    augmentation: SegmentAugmentation
+    test: SegmentTest

@@ -1,0 +1,94 @@
+"""Read images and masks below a data set's root: a folder, or a zip file of one."""
+
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from hfpl.images.decode import UNREADABLE, decode_image, shrunk_size
+from hfpl.images.palette import decode_mask
+from hfpl.storage.archive import Archive
+from hfpl.storage.manifest import ImageRecord
+
+_LARGEST = 512 * 2**20
+"""Bytes of the largest file that is read out of a zip."""
+
+
+class ImageRoot:
+    """Files below a folder or inside a zip, by path with forward slashes."""
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = Path(root)
+        self._archive = Archive(self.root)
+        if not self.root.exists():
+            raise ValueError(f"{root}: no such folder or zip file")
+        if self.root.is_file() and not zipfile.is_zipfile(self.root):
+            raise ValueError(f"{root}: neither a folder nor a zip file")
+
+    def names(self, folder: str) -> list[str]:
+        """Names of the files directly in a folder, sorted; empty where there is none."""
+        if self.root.is_dir():
+            path = self.root / folder
+            return sorted(p.name for p in path.iterdir() if p.is_file()) if path.is_dir() else []
+        start = f"{folder}/"
+        names = (n[len(start) :] for n in self._opened().names() if n.startswith(start))
+        return sorted(n for n in names if n and "/" not in n)
+
+    def exists(self, file: str) -> bool:
+        """Whether a file is there."""
+        if self.root.is_dir():
+            return (self.root / file).is_file()
+        return file in self._opened()
+
+    def read(self, file: str) -> bytes:
+        """Content of a file; ValueError names it where it cannot be read."""
+        try:
+            if self.root.is_dir():
+                return (self.root / file).read_bytes()
+            return self._opened().read(file, _LARGEST)
+        except KeyError:
+            raise ValueError(f"{self.root}/{file}: cannot be read: not there") from None
+        except (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise ValueError(f"{self.root}/{file}: cannot be read: {reason}") from None
+
+    def image(self, record: ImageRecord) -> Image.Image:
+        """Image of the record's height and width, RGB, as :func:`decode_image` makes it.
+
+        Raises:
+            ValueError: it cannot be read, or is not the one that was recorded.
+        """
+        try:
+            image = decode_image(self.read(record.file), max(record.height, record.width))
+        except UNREADABLE as error:
+            raise ValueError(f"{self.root}/{record.file}: not a readable image: {error}") from None
+        if image.size != (record.width, record.height):
+            raise ValueError(
+                f"{self.root}/{record.file}: its shape is not that of the {record.width}x"
+                f"{record.height} pixels recorded; was it changed since the data were indexed?"
+            )
+        return image
+
+    def mask(self, file: str, size: tuple[int, int] | None = None) -> np.ndarray:
+        """Label map, uint8 (h, w), 255 where the annotators left it open.
+
+        Args:
+            size: height and width to shrink it to, where its image is shrunk too.
+        """
+        try:
+            mask = decode_mask(self.read(file))
+        except UNREADABLE as error:
+            raise ValueError(f"{self.root}/{file}: not a readable mask: {error}") from None
+        if size and mask.shape != size and shrunk_size(mask.shape, max(size)) == size:
+            small = Image.fromarray(mask).resize(size[::-1], Image.Resampling.NEAREST)
+            return np.asarray(small)
+        return mask
+
+    def _opened(self) -> Archive:
+        try:
+            self._archive.open()
+            return self._archive
+        except (zipfile.BadZipFile, NotImplementedError) as error:
+            raise ValueError(f"{self.root}: not a readable zip file: {error}") from None
