@@ -10,11 +10,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from hfpl.params.active import JOBS, active_params
-from hfpl.params.downloads import sources_of
+from hfpl.jobs.key import key_digest
+from hfpl.pipeline import JOBS
 from hfpl.params.root import Params
 from hfpl.params.runs import run_parts
-from hfpl.provenance import job_key, key_digest
 from hfpl.stages.evaluate.table import read_rows as read_scores
 from hfpl.storage.atomic import read_json, write_json
 
@@ -35,20 +34,15 @@ def run_digest(params: Params, content: object, *, final: bool) -> str:
         content: what the parameters do not say: of a folder its files, of given weights a hash.
         final: whether the run goes on to segmentation.
     """
-    keys = {job: job_key(params, job) for job in _jobs_behind(params, final)}
+    keys = {job: JOBS[job].key(params) for job in _jobs_behind(params, final)}
     return key_digest({"jobs": keys, "content": content})
 
 
 def _jobs_behind(params: Params, final: bool) -> list[str]:
-    dataset = params.datasets[params.dataset]
-    not_run = set() if dataset.format == "shapes" else {"data_generate"}
-    if not sources_of(dataset):
-        not_run |= {"data_download", "data_convert"}
-    if params.network.weights != "pretrain":
-        not_run.add("pretrain")
-    last = "evaluate" if final else "cam_infer"
-    jobs = [job for job in list(JOBS)[: list(JOBS).index(last) + 1] if job not in not_run]
-    return jobs if final else [*jobs, "evaluate_cam"]
+    names = list(JOBS)
+    last = "evaluate_table" if final else "cam_infer"
+    behind = [*names[: names.index(last) + 1], *([] if final else ["evaluate_cams"])]
+    return [name for name in behind if JOBS[name].when(params)]
 
 
 def write_row(
@@ -70,7 +64,7 @@ def write_row(
     """
     variant = params.variants[params.variant]
     rows = read_scores(scores, SCORES)
-    active = active_params(params, "cam_train")
+    active = JOBS["cam_train"].values(params)
     row = {
         "dataset": params.dataset,
         "run": run,

@@ -18,8 +18,8 @@ from pathlib import Path
 RUN_VARIABLE = "HFPL_RUN"
 """Environment variable with the mark of the run that a job belongs to."""
 
-RUN_LOCK = Path(".snakemake/hfpl-running")
-"""File that every run of a working directory holds a shared lock of, for as long as it lives."""
+MARKS = Path(".snakemake/hfpl-at-work")
+"""Folder of marks, each a file named after the process that is at work in the working directory."""
 
 _LOOK_EVERY = 1.0
 
@@ -82,17 +82,40 @@ def alone(log: Path) -> Iterator[None]:
         yield
 
 
+def marks() -> tuple[list[Path], list[Path]]:
+    """Marks of what is at work in the folder, and of what was killed here. It writes nothing.
+
+    A process of another machine counts as at work: from here nobody can tell.
+    """
+    files = sorted(MARKS.glob("*")) if MARKS.is_dir() else []
+    at_work = [file for file in files if is_running(file.name.partition("@")[2])]
+    return at_work, [file for file in files if file not in at_work]
+
+
 @contextmanager
-def no_run_at_work(lock: Path = RUN_LOCK) -> Iterator[None]:
-    """Keep runs out of a working directory while the block removes files.
+def at_work(kind: str) -> Iterator[None]:
+    """Leave a mark in the folder for as long as the block takes.
+
+    Args:
+        kind: of the work, ``run`` or ``clean``.
+    """
+    MARKS.mkdir(parents=True, exist_ok=True)
+    mark = MARKS / f"{kind}@{process_mark(os.getpid())}"
+    mark.touch()
+    try:
+        yield
+    finally:
+        mark.unlink(missing_ok=True)
+
+
+@contextmanager
+def no_run_at_work() -> Iterator[None]:
+    """Keep runs out of the folder while the block removes files.
 
     Raises:
-        ValueError: a run, or a plan, is at work.
+        ValueError: a run is at work.
     """
-    lock.parent.mkdir(exist_ok=True)
-    with lock.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ValueError("a run is at work in this folder; wait for its end") from None
+    with at_work("clean"):
+        if any(file.name.startswith("run@") for file in marks()[0]):
+            raise ValueError("a run is at work in this folder; wait for its end")
         yield

@@ -8,12 +8,12 @@ from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from hfpl.params.active import active_params
 from hfpl.params.explain import explain, one_line
 from hfpl.params.plugins import check_options, plugin_names
 from hfpl.params.root import Params
 from hfpl.params.runs import SEED, may_change, run_name, run_parts, sweep_settings
 from hfpl.sections.suggest import suggest
+from hfpl.stages.cam.job import INFER, TRAIN
 
 
 class ParamsError(ValueError):
@@ -91,7 +91,7 @@ def resolve(params: Params, run: str) -> Params:
     if variant not in params.variants:
         raise ParamsError(f"{run}: not in variants; known: {', '.join(params.variants)}")
     if not changes:
-        return params.model_copy(update={"variant": variant})
+        return params.of_variant(variant)
     content = {**params.model_dump(mode="json"), "variant": variant}
     content["ablation"]["sweeps"] = {}  # They are of the whole, and checked with it.
     for key, text in changes.items():
@@ -159,9 +159,8 @@ def _ablation_checks(params: Params) -> list[str]:
             return [f"ablation.{key}: unknown variant '{name}'{suggest(name, params.variants)}"]
     for variant, changes in sweep_settings(params):
         (key,) = changes
-        used = {
-            k for job in ("cam_train", "cam_infer") for k in active_params(params, job, variant)
-        }
+        chosen = params.of_variant(variant)
+        used = {key for job in (TRAIN, INFER) for key in job.values(chosen)}
         if key not in used or not may_change(key):
             return [f"ablation.sweeps.{variant}: '{key}' is no key of 'cam' with an effect on it"]
         resolve(params, run_name(params, variant, changes))

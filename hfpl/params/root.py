@@ -1,5 +1,8 @@
 """The whole of ``params.yaml``."""
 
+from functools import cached_property
+from typing import Any
+
 from pydantic import Field
 
 from hfpl.ablation.params import Ablation
@@ -34,3 +37,28 @@ class Params(Section):
     evaluate: Evaluate
     report: Report
     ablation: Ablation
+
+    @property
+    def chosen_dataset(self) -> Dataset:
+        """The entry of datasets that the parameter ``dataset`` names."""
+        return self.datasets[self.dataset]
+
+    @property
+    def chosen_variant(self) -> Variant:
+        """The entry of variants that the parameter ``variant`` names."""
+        return self.variants[self.variant]
+
+    def of_variant(self, name: str) -> "Params":
+        """The same parameters with another variant chosen."""
+        other = self.model_copy(update={"variant": name})
+        other.__dict__.pop("content", None)  # a copy takes what is cached along
+        return other
+
+    @cached_property
+    def content(self) -> dict[str, Any]:
+        """All values as plain data; under ``chosen`` the entries of the run."""
+        chosen = {
+            "dataset": self.chosen_dataset.model_dump(mode="json"),
+            "variant": self.chosen_variant.model_dump(mode="json"),
+        }
+        return {**self.model_dump(mode="json"), "chosen": chosen}

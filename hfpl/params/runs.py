@@ -11,8 +11,8 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from hfpl.params.active import active_params
 from hfpl.params.root import Params
+from hfpl.stages.cam.job import TRAIN
 
 SEED = "seed"
 """The one value of a variant's own row that a run may change; the others are of the section cam."""
@@ -20,7 +20,7 @@ SEED = "seed"
 
 def run_name(params: Params, variant: str, changes: Mapping[str, Any]) -> str:
     """Name of a variant's run with changed values, by dotted key; what is no change is left out."""
-    own = {**active_params(params, "cam_train", variant), SEED: params.variants[variant].seed}
+    own = {**TRAIN.values(params.of_variant(variant)), SEED: params.variants[variant].seed}
     told = {key: value for key, value in changes.items() if own.get(key) != value}
     return "".join([variant, *(f"@{key}={_word(told[key])}" for key in sorted(told))])
 

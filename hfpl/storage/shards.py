@@ -161,6 +161,10 @@ class Shard:
             )
         return list(classes), restored(levels)
 
+    def holds_scores(self, image_id: str) -> bool:
+        """Whether an image's result is scores, and no label map."""
+        return self._classes(image_id) is not None
+
     def mask(self, image_id: str) -> np.ndarray:
         """Label map, uint8 (h, w)."""
         if self._classes(image_id) is not None:
@@ -201,6 +205,10 @@ class Shards:
     def scores(self, image_id: str, size: tuple[int, int]) -> tuple[list[int], np.ndarray]:
         """As :meth:`Shard.scores`."""
         return self._find(image_id).scores(image_id, size)
+
+    def holds_scores(self, image_id: str) -> bool:
+        """As :meth:`Shard.holds_scores`."""
+        return self._find(image_id).holds_scores(image_id)
 
     def mask(self, image_id: str) -> np.ndarray:
         """As :meth:`Shard.mask`."""

@@ -37,7 +37,7 @@ def make_optimiser(network: StandsOnBackbone, settings: Sgd | AdamW) -> torch.op
         )
         if parameters
     ]
-    if isinstance(settings, Sgd):
+    if settings.name == "sgd":
         return torch.optim.SGD(groups, lr=settings.lr, momentum=settings.momentum, foreach=True)
     return torch.optim.AdamW(groups, lr=settings.lr, foreach=True)
 

@@ -5,16 +5,17 @@ from pathlib import Path
 
 from torch import nn
 
+from hfpl.jobs.settings import Settings
 from hfpl.networks.interface import StandsOnBackbone, freeze
 from hfpl.networks.weights.match import load_weights
 from hfpl.numerics import seed_torch
 from hfpl.plugins.backbones import build_backbone
-from hfpl.sections.network import AS_NETWORK, Network
+from hfpl.sections.network import AS_NETWORK
 
 _log = logging.getLogger(__name__)
 
 
-def starting_backbone(settings: Network, stage: str, seed: int, scratch: bool) -> nn.Module:
+def starting_backbone(settings: Settings, stage: str, seed: int, scratch: bool) -> nn.Module:
     """Backbone with random weights, frozen as the stage asks.
 
     The layers that a network adds afterwards draw from the seed, whatever the backbone drew.
@@ -25,10 +26,11 @@ def starting_backbone(settings: Network, stage: str, seed: int, scratch: bool) -
             backbone's own option says otherwise.
     """
     seed_torch("backbone", seed)
-    backbone = build_backbone(settings.backbone, settings.options)
+    options = settings.options.as_dict()
+    backbone = build_backbone(settings.backbone, options)
     if scratch:
         backbone.frozen = {}
-        backbone.trains_batchnorm = settings.options.get("train_batchnorm", True)
+        backbone.trains_batchnorm = options.get("train_batchnorm", True)
     freeze(backbone, stage)
     seed_torch("new layers", seed)
     return backbone

@@ -9,34 +9,41 @@ unknown parameters, and is made again.
 
 import hashlib
 import json
-from base64 import urlsafe_b64encode
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hfpl.params.reruns import STAGES
+from hfpl.pipeline import STAGES
 from hfpl.storage.atomic import read_json, write_json
 
 RECORD = "provenance.json"
 """Name of the record in a stage's folder."""
-METADATA = Path(".snakemake/metadata")
+SEEN = Path(".snakemake/hfpl-records.json")
+"""Stage's folder → digest of the record that was there when a run last started."""
 
 _COMMON = ("data", "pretrain")
 _OF_VARIANT = tuple(stage for stage in STAGES if stage not in _COMMON)
-_SEEN = "hfpl-records.json"
 _FORMAT_VERSION = 6
-_LONGEST_NAME = 255
 _SAME_TIME = 1e-3
 _TIMES = ("starttime", "endtime", "job_hash")
 
 
 @dataclass
 class Settled:
-    """Results that are not those Snakemake remembers: known from a record, or from nowhere."""
+    """What Snakemake should remember of results that are not those it remembers.
 
+    Attributes:
+        contents: result → what to remember of it; results of a record also where they are absent.
+        restored: results that a record knows.
+        unknown: results that are known from nowhere.
+        seen: stage's folder → digest of its record.
+    """
+
+    contents: dict[Path, dict[str, Any]]
     restored: list[Path]
     unknown: list[Path]
+    seen: dict[str, str]
 
 
 def stage_folders(results: Path) -> Iterator[Path]:
@@ -61,55 +68,67 @@ def result_files(folder: Path) -> list[Path]:
     )
 
 
-def settle(results: Path, metadata: Path = METADATA) -> Settled:
-    """Make Snakemake's memory fit the results that are there.
+Read = Callable[[Path], dict[str, Any] | None]
+"""What Snakemake remembers of a result."""
+
+
+def settle(results: Path, read: Read) -> Settled:
+    """What Snakemake should remember of the results that are there. It writes nothing.
 
     Its memory of a file holds where the file's time of modification is the one it noted, or its
     content one that a later job noted; unless the folder's record is another than last time, or
     other files of the folder came with it: then the record speaks for all files that it knows,
     those included that did not come.
     """
-    settled = Settled([], [])
-    checksums = _Checksums(metadata)
-    seen = _seen(metadata)
-    for folder in stage_folders(results):
+    before = _seen()
+    settled = Settled({}, [], [], dict(before))
+    folders = list(stage_folders(results))
+    noted = _Checksums(folders, read)
+    for folder in folders:
         record, digest = _read_record(folder)
-        files = {path: _read(metadata, path) for path in result_files(folder)}
+        files = {path: read(path) for path in result_files(folder)}
         moved = [path for path, own in files.items() if not _is_remembered(path, own)]
         came = {path for path in moved if _is_recorded(path, record)}
-        if record and (came or seen.get(str(folder)) != digest):
+        if record and (came or before.get(str(folder)) != digest):
             came |= {path for path in files.keys() - came if _is_recorded(path, record)}
         for path in sorted(came):
-            _write(metadata, path, record[path.name]["metadata"])
+            settled.contents[path] = _timed(path, record[path.name]["metadata"])
             settled.restored.append(path)
-        if seen.get(str(folder)) != digest:
+        if before.get(str(folder)) != digest:
             # Of results that are kept elsewhere, Snakemake knows by this what they were made with.
             for path in (folder / name for name in record.keys() - {p.name for p in files}):
-                _write(metadata, path, record[path.name]["metadata"])
+                settled.contents[path] = _timed(path, record[path.name]["metadata"])
         for path in moved:
             if path in came:
                 continue
-            if files[path] and f"sha256:{file_sha256(path)}" in checksums.of(path):
-                _write(metadata, path, files[path])  # touched, no more
+            own = files[path]
+            if own and f"sha256:{file_sha256(path)}" in noted.of(path):
+                settled.contents[path] = _timed(path, own)  # touched, no more
             else:
-                _write(metadata, path, {"params": ["unknown"], "input": [], "log": []})
+                unknown = {"params": ["unknown"], "input": [], "log": []}
+                settled.contents[path] = _timed(path, unknown)
                 settled.unknown.append(path)
-        seen[str(folder)] = digest
-    _keep_seen(metadata, seen)
+        settled.seen[str(folder)] = digest
     return settled
 
 
-def write_records(folders: Iterable[Path], metadata: Path = METADATA) -> list[Path]:
+def keep_seen(settled: Settled) -> None:
+    """Note which records were there, once their contents are remembered."""
+    if settled.seen != _seen():
+        write_json(SEEN, settled.seen)
+
+
+def write_records(folders: Iterable[Path], read: Read) -> list[Path]:
     """Write the records of stages' folders; those that were written.
 
     Raises:
         ValueError: Snakemake remembers nothing of a result, or something of another file.
     """
-    records, seen = [], _seen(metadata)
+    records, seen = [], _seen()
     for folder in folders:
         entries = {}
         for path in result_files(folder):
-            own = _read(metadata, path)
+            own = read(path)
             if own is None or not _is_remembered(path, own):
                 raise ValueError(f"{path}: not made by a run here; run 'snakemake --cores all'")
             kept = {name: value for name, value in own.items() if name not in _TIMES}
@@ -118,13 +137,9 @@ def write_records(folders: Iterable[Path], metadata: Path = METADATA) -> list[Pa
             write_json(folder / RECORD, entries)
             records.append(folder / RECORD)
             seen[str(folder)] = file_sha256(folder / RECORD)
-    _keep_seen(metadata, seen)
+    if seen != _seen():
+        write_json(SEEN, seen)
     return records
-
-
-def forget(output: Path, metadata: Path = METADATA) -> None:
-    """Remove what Snakemake remembers of a result."""
-    _metadata_file(metadata, output).unlink(missing_ok=True)
 
 
 def file_sha256(path: Path) -> str:
@@ -135,7 +150,7 @@ def file_sha256(path: Path) -> str:
 
 def _is_remembered(path: Path, own: dict[str, Any] | None) -> bool:
     """Whether Snakemake's memory is of this very file."""
-    return bool(own) and abs(own.get("endtime", 0) - path.stat().st_mtime) < _SAME_TIME
+    return bool(own) and abs((own.get("endtime") or 0) - path.stat().st_mtime) < _SAME_TIME
 
 
 def _is_recorded(path: Path, record: dict[str, Any]) -> bool:
@@ -157,55 +172,34 @@ def _read_record(folder: Path) -> tuple[dict[str, Any], str]:
     return record, file_sha256(path)
 
 
-def _seen(metadata: Path) -> dict[str, str]:
-    """Stage's folder → digest of the record that was there last time."""
-    path = metadata.parent / _SEEN
-    return _parsed(path) if path.is_file() else {}
-
-
-def _keep_seen(metadata: Path, seen: dict[str, str]) -> None:
-    if seen != _seen(metadata):
-        write_json(metadata.parent / _SEEN, seen)
+def _seen() -> dict[str, str]:
+    try:
+        return json.loads(SEEN.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}  # not there, or half written when the power went
 
 
 class _Checksums:
     """Checksums that jobs have noted of their inputs, read when they are first asked for."""
 
-    def __init__(self, metadata: Path) -> None:
-        self.metadata = metadata
+    def __init__(self, folders: Iterable[Path], read: Read) -> None:
+        self.folders, self.read = folders, read
         self._noted: dict[str, set[str]] | None = None
 
     def of(self, path: Path) -> set[str]:
         """What jobs have noted of a file."""
         if self._noted is None:
             self._noted = {}
-            for file in filter(Path.is_file, self.metadata.rglob("*")):
-                for name, checksum in _parsed(file).get("input_checksums", {}).items():
+            for result in (path for folder in self.folders for path in result_files(folder)):
+                for name, checksum in (
+                    (self.read(result) or {}).get("input_checksums") or {}
+                ).items():
                     self._noted.setdefault(name, set()).add(checksum)
         return self._noted.get(str(path), set())
 
 
-def _read(metadata: Path, output: Path) -> dict[str, Any] | None:
-    path = _metadata_file(metadata, output)
-    return (_parsed(path) or None) if path.is_file() else None
-
-
-def _parsed(path: Path) -> dict[str, Any]:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        return {}  # written by a process that was killed meanwhile
-
-
-def _write(metadata: Path, output: Path, content: dict[str, Any]) -> None:
-    time = output.stat().st_mtime if output.exists() else 0.0
+def _timed(path: Path, content: Mapping[str, Any]) -> dict[str, Any]:
+    """A memory as one of the file that is there now."""
+    time = path.stat().st_mtime if path.exists() else 0.0
     times = {"starttime": time, "endtime": time, "incomplete": False}
-    version = {"record_format_version": _FORMAT_VERSION}
-    write_json(_metadata_file(metadata, output), {**version, **content, **times})
-
-
-def _metadata_file(metadata: Path, output: Path) -> Path:
-    """Snakemake's file about an output, as :mod:`snakemake.persistence.file` names it."""
-    name = urlsafe_b64encode(str(output).encode()).decode()
-    parts = [name[i : i + _LONGEST_NAME - 1] for i in range(0, len(name), _LONGEST_NAME - 1)]
-    return metadata.joinpath(*[f"@{part}" for part in parts[:-1]], parts[-1])
+    return {"record_format_version": _FORMAT_VERSION, **content, **times}

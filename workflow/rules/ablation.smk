@@ -1,11 +1,13 @@
 # Stage ablation: variants over several seeds, each compared with its method's own baseline. No part
 # of 'all': 'snakemake ablation' compares CAMs, 'snakemake ablation-final' what becomes of them.
 
+from hfpl.jobs.code import code_digest
+
 
 rule ablation_row:
     input:
         scores=scores_of,
-        model=rules.cam_train.output.model,
+        model=JOBS["cam_train"]["model"].patterns(PARAMS, COMMON),
     output:
         ROW,
     log:
@@ -18,8 +20,10 @@ rule ablation_row:
     resources:
         mem_mb=500,
         runtime=10,
+    params:
+        file=SETTINGS["params"],
     shell:
-        'hfpl ablation row --params "$HFPL_PARAMS" --variant {wildcards.variant}'
+        "hfpl ablation row --params {params.file:q} --variant {wildcards.variant}"
         " --log {log:q}"
         " --digest {wildcards.digest} --scores {input.scores:q} --model {input.model:q}"
         f" --logs {COMMON}/{{wildcards.variant}}/*/logs/*.tsv --row {{output:q}}"
@@ -54,7 +58,7 @@ rule ablation_table:
         runtime=10,
     params:
         key={
-            "code": code_digest(("hfpl.ablation.command",)),
+            "code": code_digest("hfpl.cli.ablation"),
             "remark": PARAMS.ablation.remark,
         },
     shell:

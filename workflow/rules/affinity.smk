@@ -3,18 +3,13 @@
 
 rule affinity:
     input:
-        images=IMAGE_FILES,
-        manifests=shards(MANIFEST, "train"),
-        low=shards(LOW, "train"),
-        high=shards(HIGH, "train"),
-        weights=start("affinity"),
+        **inputs("affinity"),
     output:
-        model=f"{VARIANT}/affinity/model.safetensors",
-        history=f"{VARIANT}/affinity/history.csv",
+        **outputs("affinity"),
     log:
-        f"{VARIANT}/affinity/logs/train.log",
+        log_of("affinity"),
     benchmark:
-        f"{VARIANT}/affinity/logs/train.tsv"
+        benchmark_of("affinity")
     threads: THREADS
     resources:
         **GPUS,
@@ -23,10 +18,4 @@ rule affinity:
     params:
         key=key("affinity"),
     shell:
-        "python -m hfpl.launcher {resources.gpu} affinity"
-        ' --params "$HFPL_PARAMS" --variant {wildcards.variant}'
-        " --expect {params.key[digest]} --log {log:q} --threads $HFPL_THREADS --workers $HFPL_WORKERS"
-        + IMAGES
-        + " --manifests {input.manifests:q} --low {input.low:q}"
-        " --high {input.high:q} --weights {input.weights:q}"
-        " --model {output.model:q} --history {output.history:q}"
+        command("affinity")

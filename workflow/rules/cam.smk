@@ -1,21 +1,15 @@
 # Stage cam: train the CAM network, infer the CAMs of every image.
 
-CAMS = f"{VARIANT}/cam/{{split}}-{{shard}}.zip"
-
 
 rule cam_train:
     input:
-        images=IMAGE_FILES,
-        manifests=shards(MANIFEST, "train"),
-        weights=start("cam"),
-        checked=CHECKED,
+        **inputs("cam_train"),
     output:
-        model=f"{VARIANT}/cam/model.safetensors",
-        history=f"{VARIANT}/cam/history.csv",
+        **outputs("cam_train"),
     log:
-        f"{VARIANT}/cam/logs/train.log",
+        log_of("cam_train"),
     benchmark:
-        f"{VARIANT}/cam/logs/train.tsv"
+        benchmark_of("cam_train")
     threads: THREADS
     resources:
         **GPUS,
@@ -24,25 +18,18 @@ rule cam_train:
     params:
         key=key("cam_train"),
     shell:
-        "python -m hfpl.launcher {resources.gpu} cam train"
-        ' --params "$HFPL_PARAMS" --variant {wildcards.variant}'
-        " --expect {params.key[digest]} --log {log:q} --threads $HFPL_THREADS --workers $HFPL_WORKERS"
-        + IMAGES
-        + " --manifests {input.manifests:q} --weights {input.weights:q}"
-        " --model {output.model:q} --history {output.history:q}"
+        command("cam_train")
 
 
 rule cam_infer:
     input:
-        images=IMAGE_FILES,
-        manifest=MANIFEST,
-        model=rules.cam_train.output.model,
+        **inputs("cam_infer"),
     output:
-        CAMS,
+        **outputs("cam_infer"),
     log:
-        f"{VARIANT}/cam/logs/infer-{{split}}-{{shard}}.log",
+        log_of("cam_infer"),
     benchmark:
-        f"{VARIANT}/cam/logs/infer-{{split}}-{{shard}}.tsv"
+        benchmark_of("cam_infer")
     threads: 1
     resources:
         **GPU,
@@ -51,9 +38,4 @@ rule cam_infer:
     params:
         key=key("cam_infer"),
     shell:
-        "card {wildcards.shard}; "
-        'hfpl cam infer --params "$HFPL_PARAMS" --variant {wildcards.variant}'
-        " --expect {params.key[digest]} --log {log:q} --threads {threads}"
-        + IMAGES
-        + " --manifest {input.manifest:q} --model {input.model:q}"
-        " --cams {output:q}"
+        command("cam_infer")

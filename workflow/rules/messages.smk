@@ -4,8 +4,7 @@ import ast
 
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from hfpl.provenance import key_changes
-from hfpl.versioning.facts import FACTS_VARIABLE, write_facts
+from hfpl.jobs.key import key_changes
 
 # The scheduler's steps tell a person nothing, and no level of --quiet leaves them out without
 # leaving out errors.
@@ -28,8 +27,6 @@ def is_told(record):
         if getattr(record, "event", None) == LogEvent.RUN_INFO:
             if not getattr(workflow, "plan_told", False):
                 workflow.plan_told = True  # Snakemake itself tells it twice.
-                if FACTS_VARIABLE in os.environ:
-                    write_facts(os.environ[FACTS_VARIABLE], workflow.dag.needrun_jobs())
                 logger.info(
                     "\n".join([plan_table(workflow.dag), ablation_note(workflow.dag)]).strip("\n")
                 )

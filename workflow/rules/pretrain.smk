@@ -1,10 +1,10 @@
 # Stage pretrain: a stand-in for ImageNet. Runs only where network.weights is 'pretrain'.
 
-TRAINED = ("cam", "affinity", "segment")
-STARTS = {file for stage in TRAINED for file in start(stage)}
-LOST = sorted(f for f in STARTS if f != PRETRAINED and not Path(f).is_file())
+from hfpl.networks.weights.published import missing_file
+from hfpl.stages.pretrain.job import lost_weights
 
 # A plan can be made without the files; see onstart in the Snakefile.
+LOST = lost_weights(PARAMS)
 if LOST:
 
     rule weights_missing:
@@ -17,14 +17,13 @@ if LOST:
 
 rule pretrain:
     input:
-        CHECKED,
+        **inputs("pretrain"),
     output:
-        weights=PRETRAINED,
-        history=f"{COMMON}/pretrain/history.csv",
+        **outputs("pretrain"),
     log:
-        f"{COMMON}/pretrain/logs/pretrain.log",
+        log_of("pretrain"),
     benchmark:
-        f"{COMMON}/pretrain/logs/pretrain.tsv"
+        benchmark_of("pretrain")
     threads: THREADS
     resources:
         **GPU,
@@ -33,6 +32,4 @@ rule pretrain:
     params:
         key=key("pretrain"),
     shell:
-        'hfpl pretrain --params "$HFPL_PARAMS" --expect {params.key[digest]} --log {log:q}'
-        " --threads $HFPL_THREADS --workers $HFPL_WORKERS"
-        " --weights {output.weights:q} --history {output.history:q}"
+        command("pretrain")

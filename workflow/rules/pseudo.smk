@@ -1,21 +1,15 @@
-# Stage pseudo: refine the CAMs by a dense CRF at a low and at a high background power.
-
-LOW = f"{VARIANT}/pseudo/{{split}}-{{shard}}.low.zip"
-HIGH = f"{VARIANT}/pseudo/{{split}}-{{shard}}.high.zip"
+# Stage pseudo: refine the CAMs at a low and at a high background power.
 
 
 rule pseudo:
     input:
-        images=IMAGE_FILES,
-        manifest=MANIFEST,
-        cams=CAMS,
+        **inputs("pseudo"),
     output:
-        low=LOW,
-        high=HIGH,
+        **outputs("pseudo"),
     log:
-        f"{VARIANT}/pseudo/logs/{{split}}-{{shard}}.log",
+        log_of("pseudo"),
     benchmark:
-        f"{VARIANT}/pseudo/logs/{{split}}-{{shard}}.tsv"
+        benchmark_of("pseudo")
     threads: 1
     resources:
         mem_mb=retried(2000),
@@ -23,7 +17,4 @@ rule pseudo:
     params:
         key=key("pseudo"),
     shell:
-        'hfpl pseudo --params "$HFPL_PARAMS" --expect {params.key[digest]} --log {log:q}'
-        + IMAGES
-        + " --manifest {input.manifest:q} --cams {input.cams:q}"
-        " --low {output.low:q} --high {output.high:q}"
+        command("pseudo")

@@ -3,7 +3,8 @@
 from hfpl.ablation.estimate import in_words, seconds_left
 from hfpl.ablation.rows import read_rows, run_digest
 from hfpl.params.runs import ablation_runs, final_runs
-from hfpl.provenance import file_digest
+from hfpl.stages.pretrain.job import TRAINED, given_weights
+from hfpl.storage.digest import file_digest
 
 RUNS = {"ablation": ablation_runs, "ablation-final": final_runs}
 # A finished run leaves a row here. It is a source like any other from then on: a run whose row is
@@ -19,10 +20,9 @@ COMPARED_KINDS = ["table.json", "table.csv", "table.md", "comparison.png"]
 def ablation_rows(comparison):
     """Rows of all runs of a comparison."""
     final = comparison == "ablation-final"
-    starts = {file for stage in (TRAINED if final else ["cam"]) for file in start(stage)}
-    content = [file_digest(sorted(file for file in starts - {PRETRAINED} if Path(file).is_file()))]
-    if not ZIPPED:
-        content += [folder_fingerprint(DATASET.root, part) for part in ("images", "masks")]
+    content = [file_digest(given_weights(PARAMS, TRAINED if final else ["cam"]))]
+    if not FORMAT.archived:
+        content += [FORMAT.fingerprint(part) for part in ("images", "masks")]
     digests = {
         run: run_digest(run_params(run), content, final=final) for run in RUNS[comparison](PARAMS)
     }

@@ -1,22 +1,15 @@
 # Stage segment: train the segmentation network on the walk's label maps, and test it.
 
-PLAIN = f"{VARIANT}/segment/{{split}}-{{shard}}.plain.zip"
-REFINED = f"{VARIANT}/segment/{{split}}-{{shard}}.crf.zip"
-
 
 rule segment_train:
     input:
-        images=IMAGE_FILES,
-        manifests=shards(MANIFEST, "train"),
-        labels=shards(WALKED, "train"),
-        weights=start("segment"),
+        **inputs("segment_train"),
     output:
-        model=f"{VARIANT}/segment/model.safetensors",
-        history=f"{VARIANT}/segment/history.csv",
+        **outputs("segment_train"),
     log:
-        f"{VARIANT}/segment/logs/train.log",
+        log_of("segment_train"),
     benchmark:
-        f"{VARIANT}/segment/logs/train.tsv"
+        benchmark_of("segment_train")
     threads: THREADS
     resources:
         **GPUS,
@@ -25,31 +18,18 @@ rule segment_train:
     params:
         key=key("segment_train"),
     shell:
-        "python -m hfpl.launcher {resources.gpu} segment train"
-        ' --params "$HFPL_PARAMS" --variant {wildcards.variant}'
-        " --expect {params.key[digest]} --log {log:q} --threads $HFPL_THREADS --workers $HFPL_WORKERS"
-        + IMAGES
-        + " --manifests {input.manifests:q} --labels {input.labels:q}"
-        " --weights {input.weights:q} --model {output.model:q} --history {output.history:q}"
-
-
-# Of a folder of one's own, masks are wanted for every photograph; else for those that are scored.
-TESTED = [] if DATASET.format == "folder" else MASKS
+        command("segment_train")
 
 
 rule segment_test:
     input:
-        images=IMAGE_FILES,
-        manifest=MANIFEST,
-        masks=TESTED,
-        model=rules.segment_train.output.model,
+        **inputs("segment_test"),
     output:
-        plain=PLAIN,
-        refined=REFINED,
+        **outputs("segment_test"),
     log:
-        f"{VARIANT}/segment/logs/test-{{split}}-{{shard}}.log",
+        log_of("segment_test"),
     benchmark:
-        f"{VARIANT}/segment/logs/test-{{split}}-{{shard}}.tsv"
+        benchmark_of("segment_test")
     threads: 1
     resources:
         **GPU,
@@ -58,10 +38,22 @@ rule segment_test:
     params:
         key=key("segment_test"),
     shell:
-        "card {wildcards.shard}; "
-        'hfpl segment test --params "$HFPL_PARAMS" --expect {params.key[digest]} --log {log:q}'
-        + " --threads {threads} --workers $HFPL_CRF_WORKERS"
-        + IMAGES
-        + " --manifest {input.manifest:q}"
-        " --masks {input.masks:q} --model {input.model:q}"
-        " --plain {output.plain:q} --refined {output.refined:q}"
+        command("segment_test")
+
+
+rule segment_model:
+    input:
+        **inputs("segment_model"),
+    output:
+        **outputs("segment_model"),
+    log:
+        log_of("segment_model"),
+    localrule: True
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        key=key("segment_model"),
+    shell:
+        command("segment_model")

@@ -1,20 +1,15 @@
 # Stage walk: label maps by a random walk of the CAMs over the learned affinities.
 
-WALKED = f"{VARIANT}/walk/{{split}}-{{shard}}.zip"
-
 
 rule walk:
     input:
-        images=IMAGE_FILES,
-        manifest=MANIFEST,
-        cams=CAMS,
-        model=rules.affinity.output.model,
+        **inputs("walk"),
     output:
-        WALKED,
+        **outputs("walk"),
     log:
-        f"{VARIANT}/walk/logs/{{split}}-{{shard}}.log",
+        log_of("walk"),
     benchmark:
-        f"{VARIANT}/walk/logs/{{split}}-{{shard}}.tsv"
+        benchmark_of("walk")
     threads: 1
     resources:
         **GPU,
@@ -23,9 +18,4 @@ rule walk:
     params:
         key=key("walk"),
     shell:
-        "card {wildcards.shard}; "
-        'hfpl walk --params "$HFPL_PARAMS" --expect {params.key[digest]} --log {log:q}'
-        + " --threads {threads}"
-        + IMAGES
-        + " --manifest {input.manifest:q}"
-        " --cams {input.cams:q} --model {input.model:q} --labels {output:q}"
+        command("walk")

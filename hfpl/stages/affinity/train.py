@@ -9,13 +9,13 @@ from torch import Tensor
 
 from hfpl.images.augment import jitter_colours, random_crop
 from hfpl.images.normalise import normalise
+from hfpl.jobs.settings import Settings
 from hfpl.networks.affinity import AffinityNetwork
 from hfpl.numerics import Runtime
-from hfpl.sections.network import Network
 from hfpl.stages.affinity.labels import affinity_label, pair_labels
 from hfpl.stages.affinity.loss import affinity_loss
 from hfpl.stages.affinity.pairs import largest_radius, pair_affinity
-from hfpl.stages.affinity.params import Affinity, AffinityAugmentation
+from hfpl.stages.affinity.params import AffinityAugmentation
 from hfpl.storage.manifest import Manifest, read_manifests
 from hfpl.storage.reading import ImageRoot
 from hfpl.storage.shards import Shards
@@ -26,48 +26,50 @@ from hfpl.training.start import load_start, starting_backbone
 
 
 def train_affinity(
-    settings: Affinity,
-    network: Network,
-    seed: int,
+    settings: Settings,
+    runtime: Runtime,
+    *,
+    images: Path,
     manifests: Sequence[Path],
-    root: ImageRoot,
     low: Sequence[Path],
     high: Sequence[Path],
     weights: Path | None,
-    files: TrainingFiles,
-    runtime: Runtime,
-) -> None:
-    """Train on the images of manifests and their refined scores, and write the network.
+    model: Path,
+    history: Path,
+    digest: str,
+) -> str:
+    """Train on the images of manifests and their refined scores; what was done, in words.
 
     Raises:
         ValueError: a file cannot be read, or as :func:`hfpl.training.stage.train_stage`.
     """
-    backbone = starting_backbone(network, "affinity", seed, weights is None)
-    crop = settings.augmentation.crop
+    affinity, seed = settings.affinity, settings.chosen.variant.seed
+    backbone = starting_backbone(settings.network, "affinity", seed, weights is None)
+    crop = affinity.augmentation.crop
     if crop % backbone.stride:
         raise ValueError(
             f"affinity.augmentation.crop: expected a multiple of the network's stride "
             f"{backbone.stride}, found {crop}"
         )
-    affinity_network = AffinityNetwork(backbone, tuple(settings.channels))
-    load_start(affinity_network, weights, settings.weights)
+    network = AffinityNetwork(backbone, tuple(affinity.channels))
+    load_start(network, weights, affinity.weights)
 
     def loss_of(batch: list[Tensor], progress: float) -> dict[str, Tensor]:
-        images, labels = batch
+        pixels, labels = batch
         with runtime.autocast():
-            features = affinity_network(images.contiguous(memory_format=torch.channels_last))
-        radius = largest_radius(*features.shape[2:], settings.radius)
-        affinity = pair_affinity(features.contiguous(), radius)
-        return {"total": affinity_loss(affinity, *pair_labels(labels, radius))}
+            features = network(pixels.contiguous(memory_format=torch.channels_last))
+        radius = largest_radius(*features.shape[2:], affinity.radius)
+        pairs = pair_affinity(features.contiguous(), radius)
+        return {"total": affinity_loss(pairs, *pair_labels(labels, radius))}
 
-    samples = AffinitySamples(
-        read_manifests(manifests), root, low, high, backbone.stride, settings.augmentation
-    )
-    steps = settings.epochs * steps_per_epoch(len(samples), settings.batch)
-    plan = Plan("affinity", steps, steps, settings.optimiser.power, seed)
-    train_stage(
-        affinity_network, samples, loss_of, settings.batch, settings.optimiser, plan, files, runtime
-    )
+    manifest, root = read_manifests(manifests), ImageRoot(images)
+    samples = AffinitySamples(manifest, root, low, high, backbone.stride, affinity.augmentation)
+    steps = affinity.epochs * steps_per_epoch(len(samples), affinity.batch)
+    optimiser = affinity.optimiser
+    plan = Plan("affinity", steps, steps, optimiser.power, seed)
+    files = TrainingFiles(model, history, digest)
+    train_stage(network, samples, loss_of, affinity.batch, optimiser, plan, files, runtime)
+    return f"{affinity.epochs} epochs"
 
 
 class AffinitySamples:

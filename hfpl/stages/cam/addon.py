@@ -34,7 +34,7 @@ class Isl:
 
     form: Literal["binomial", "multinomial", "expected"]
     weight: float
-    samples: int
+    samples: int = 1
     start: float = 0.0
 
     def at(self, progress: float) -> "Isl":

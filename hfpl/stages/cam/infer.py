@@ -10,13 +10,12 @@ from torch import Tensor
 
 from hfpl.images.normalise import normalise
 from hfpl.jobs.progress import track
+from hfpl.jobs.settings import Settings
 from hfpl.numerics import Runtime
 from hfpl.plugins.backbones import build_backbone
 from hfpl.plugins.methods import build_method
 from hfpl.plugins.methods.interface import MethodNetwork
-from hfpl.sections.network import Network
 from hfpl.stages.cam.merge import merge_cams
-from hfpl.stages.cam.params import Cam, Variant
 from hfpl.storage.manifest import read_manifests
 from hfpl.storage.reading import ImageRoot
 from hfpl.storage.shards import write_shard
@@ -24,43 +23,43 @@ from hfpl.storage.tensors import load_network
 
 
 def infer_cams(
-    cam: Cam,
-    variant: Variant,
-    network: Network,
-    manifests: Sequence[Path],
-    root: ImageRoot,
-    model: Path,
-    output: Path,
+    settings: Settings,
     runtime: Runtime,
-) -> int:
-    """Write the CAMs of the tagged classes of every image of a shard; returns their number.
+    *,
+    images: Path,
+    manifest: Path,
+    model: Path,
+    cams: Path,
+) -> str:
+    """Write the CAMs of the tagged classes of every image of a shard; what was done, in words.
 
     Raises:
         ValueError: an image or the model cannot be read.
     """
-    manifest = read_manifests(manifests)
-    trained = load_cam_network(cam, variant, network, len(manifest.classes), model, runtime)
+    content, root = read_manifests([manifest]), ImageRoot(images)
+    trained = load_cam_network(settings, len(content.classes), model, runtime)
+    scales = settings.cam.inference.scales
     with (
-        write_shard(output) as shard,
-        track(f"cam infer {output.stem}", len(manifest.images), "images") as advance,
+        write_shard(cams) as shard,
+        track(f"cam infer {cams.stem}", len(content.images), "images") as advance,
     ):
-        for record in manifest.images:
-            cams = np.zeros((0, record.height, record.width), np.float32)
+        for record in content.images:
+            maps = np.zeros((0, record.height, record.width), np.float32)
             if record.tags:
-                image = root.image(record)
-                cams = image_cams(trained, image, record.tags, cam.inference.scales, runtime)
-            shard.add_scores(record.id, record.tags, cams)
+                maps = image_cams(trained, root.image(record), record.tags, scales, runtime)
+            shard.add_scores(record.id, record.tags, maps)
             advance()
-    return len(manifest.images)
+    return f"{len(content.images)} images of {manifest.stem}"
 
 
 def load_cam_network(
-    cam: Cam, variant: Variant, network: Network, num_classes: int, model: Path, runtime: Runtime
+    settings: Settings, num_classes: int, model: Path, runtime: Runtime
 ) -> MethodNetwork:
     """A trained CAM network, ready for inference; ValueError where the file does not fit."""
-    backbone = build_backbone(network.backbone, network.options)
-    options = cam.methods.get(variant.method, {})
-    built = build_method(variant.method, backbone, num_classes, options)
+    network, method = settings.network, settings.chosen.variant.method
+    backbone = build_backbone(network.backbone, network.options.as_dict())
+    options = settings.cam.methods[method].as_dict()
+    built = build_method(method, backbone, num_classes, options)
     load_network(model, built)
     return built.to(runtime.device, memory_format=torch.channels_last).eval()
 

@@ -1,7 +1,6 @@
 """Train the CAM network: a method's losses, with ISL and FSL attached."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +9,11 @@ from torch import Tensor
 
 from hfpl.images.augment import jitter_colours, random_normalised_crop, resize_long_side
 from hfpl.jobs.runtime import device_name
+from hfpl.jobs.settings import Settings
 from hfpl.numerics import Runtime
 from hfpl.plugins.methods import build_method
-from hfpl.sections.network import Network
 from hfpl.stages.cam.addon import Fsl, Isl, attach, total_loss
-from hfpl.stages.cam.params import Augmentation, Cam, Variant
+from hfpl.stages.cam.params import Augmentation
 from hfpl.storage.manifest import Manifest, read_manifests
 from hfpl.storage.reading import ImageRoot
 from hfpl.training.loop import Plan
@@ -23,52 +22,54 @@ from hfpl.training.stage import TrainingFiles, train_stage
 from hfpl.training.start import load_start, starting_backbone
 
 
-@dataclass(frozen=True)
-class CamSettings:
-    """Sections of the parameters that the training depends on."""
-
-    cam: Cam
-    variant: Variant
-    network: Network
-
-
 def train_cam(
-    settings: CamSettings,
-    manifests: Sequence[Path],
-    root: ImageRoot,
-    weights: Path | None,
-    files: TrainingFiles,
+    settings: Settings,
     runtime: Runtime,
-) -> None:
-    """Train on the images of manifests and write the network.
+    *,
+    images: Path,
+    manifests: Sequence[Path],
+    weights: Path | None,
+    model: Path,
+    history: Path,
+    digest: str,
+) -> str:
+    """Train on the images of manifests and write the network; what was done, in words.
 
     Raises:
         ValueError: an image or the weights cannot be read, or as
             :func:`hfpl.training.stage.train_stage`.
     """
-    cam, variant = settings.cam, settings.variant
+    cam, variant = settings.cam, settings.chosen.variant
     manifest = read_manifests(manifests)
     backbone = starting_backbone(settings.network, "cam", variant.seed, weights is None)
     network = build_method(
-        variant.method, backbone, len(manifest.classes), cam.methods.get(variant.method, {})
+        variant.method, backbone, len(manifest.classes), cam.methods[variant.method].as_dict()
     )
     load_start(network, weights, cam.weights)
-    isl = Isl(variant.isl, **cam.isl.model_dump()) if variant.isl != "none" else None
-    fsl = Fsl(**cam.fsl.model_dump()) if variant.fsl else None
+    isl = _isl(variant.isl, cam) if variant.isl != "none" else None
+    fsl = Fsl(**cam.fsl) if variant.fsl else None
 
     def loss_of(batch: list[Tensor], progress: float) -> dict[str, Tensor]:
-        images, labels = batch
+        pixels, labels = batch
         with runtime.autocast():
-            images = images.contiguous(memory_format=torch.channels_last)
-            loss = network.losses(images, labels, progress)
+            pixels = pixels.contiguous(memory_format=torch.channels_last)
+            loss = network.losses(pixels, labels, progress)
         terms = attach(loss, labels, isl and isl.at(progress), fsl)
         return {"total": total_loss(terms), **{name: t.value for name, t in terms.items()}}
 
-    samples = CamSamples(manifest, root, cam.augmentation)
+    samples = CamSamples(manifest, ImageRoot(images), cam.augmentation)
     steps = cam.epochs * steps_per_epoch(len(samples), cam.batch)
     plan = Plan("cam train", steps, steps, cam.optimiser.power, variant.seed)
     facts = {"device": device_name(runtime.device)}
+    files = TrainingFiles(model, history, digest)
     train_stage(network, samples, loss_of, cam.batch, cam.optimiser, plan, files, runtime, facts)
+    return f"{cam.epochs} epochs of variant {variant.method}"
+
+
+def _isl(form: str, cam: Settings) -> Isl:
+    """Settings of ISL; its expected form draws nothing."""
+    drawn = {} if form == "expected" else {"samples": cam.isl.samples}
+    return Isl(form, weight=cam.isl.weight, start=cam.isl.start, **drawn)
 
 
 class CamSamples:

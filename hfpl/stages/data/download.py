@@ -16,14 +16,31 @@ from typing import Any
 
 from hfpl import __version__
 from hfpl.jobs.progress import track
+from hfpl.jobs.settings import Settings
 from hfpl.jobs.sizes import human
 from hfpl.params.downloads import Source
+from hfpl.storage.atomic import write_json
 
 _MIB = 2**20
 _TIMEOUT = 60.0
 """Seconds without a byte after which a connection counts as broken."""
 _PASSING = (408, 425, 429, 500, 502, 503, 504)
 """HTTP states that may be over in a moment."""
+
+
+def download_source(settings: Settings, *, downloads: Path, source: str, record: Path) -> str:
+    """Download one of a data set's archives, or check the one that is there; what was found.
+
+    Args:
+        downloads: folder of the archives.
+        source: name of the archive.
+        record: file to write, size and checksum of what is there.
+    """
+    what = Source(**settings.chosen.dataset.sources[source])
+    path = downloads / what.file
+    found = fetch(what, path)
+    write_json(record, {"source": source, "size": found.size, "md5": found.md5})
+    return f"{path}: {human(found.size)}, md5 {found.md5}"
 
 
 class _Unfinished(Exception):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from hfpl.jobs.progress import track
+from hfpl.jobs.settings import Settings
 from hfpl.stages.data import voc
 from hfpl.stages.data.records import image_record, write_split
 from hfpl.storage.manifest import Manifest
@@ -17,6 +18,32 @@ _NAMES = {
     "masks": (voc.MASKS, voc.LISTS, "masks"),
 }
 """What images with their tags, and masks, consist of: in VOC's layout and in a tagged folder's."""
+
+
+def index_images(
+    settings: Settings,
+    *,
+    images: Path,
+    train_manifests: Sequence[Path],
+    val_manifests: Sequence[Path],
+) -> str:
+    """Write the manifests of a data set; what was found, in words."""
+    entry, root = settings.chosen.dataset, ImageRoot(images)
+    manifests = {"train": train_manifests, "val": val_manifests}
+    if entry.format == "folder":
+        from hfpl.stages.data.folder import write_folder_index
+
+        return write_folder_index(settings.dataset, root, entry, manifests)
+    counts = write_index(settings.dataset, root, lists_of(entry), manifests)
+    return ", ".join(f"{count} {split} images" for split, count in counts.items()) + " indexed"
+
+
+def lists_of(entry: Settings) -> dict[str, str]:
+    """Names of the lists of a data set in VOC's layout."""
+    from hfpl.stages.data.generate import SHAPES_LISTS
+
+    made = {"shapes": SHAPES_LISTS, **voc.PUBLISHED_LISTS}
+    return made.get(entry.format) or entry.lists.as_dict()
 
 
 def write_index(

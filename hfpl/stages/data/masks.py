@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from hfpl.jobs.progress import track
+from hfpl.jobs.settings import Settings
 from hfpl.stages.data import voc
-from hfpl.stages.data.labels import shown
+from hfpl.stages.data.labels import counted, shown
 from hfpl.stages.data.records import mask_record
 from hfpl.storage.manifest import read_manifests, write_masks
 from hfpl.storage.reading import ImageRoot
@@ -19,6 +20,30 @@ FOLDER_MASKS = "masks"
 
 Manifests = Mapping[str, Sequence[Path]]
 """For each split the files of its shards."""
+
+
+def index_masks(
+    settings: Settings,
+    *,
+    images: Path,
+    train_manifests: Sequence[Path],
+    val_manifests: Sequence[Path],
+    train_masks: Sequence[Path],
+    val_masks: Sequence[Path],
+) -> str:
+    """Write the manifests of a data set's masks; what was found, in words."""
+    from hfpl.stages.data.index import lists_of
+
+    entry, root = settings.chosen.dataset, ImageRoot(images)
+    manifests = {"train": train_manifests, "val": val_manifests}
+    rest: list[str] = []
+    if entry.format == "folder":
+        found, rest = folder_masks(root, manifests)
+    else:
+        found = listed_masks(root, lists_of(entry), manifests)
+    write_mask_manifests(root, found, manifests, {"train": train_masks, "val": val_masks})
+    note = counted(rest, "files in masks are not <name of an image in the list>.png")
+    return f"{len(found)} masks indexed" + (f"; {note}" if rest else "")
 
 
 def listed_masks(root: ImageRoot, lists: Mapping[str, str], manifests: Manifests) -> dict[str, str]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from hfpl.jobs.settings import Settings
 from hfpl.stages.evaluate.regions import (
     CAM_THRESHOLDS,
     cam_statistics,
@@ -12,10 +13,11 @@ from hfpl.stages.evaluate.regions import (
     predict_from_cams,
 )
 from hfpl.stages.evaluate.score import (
+    NOT_SCORED,
     ScoredSplit,
     percent,
-    read_split,
     score_predictions,
+    scored_splits,
     table_row,
 )
 from hfpl.stages.evaluate.table import BEST, FIXED
@@ -26,26 +28,26 @@ from hfpl.storage.shards import Shards
 
 
 def evaluate_cams(
-    manifests: Sequence[Sequence[Path]],
-    masks: Sequence[Sequence[Path]],
-    root: ImageRoot,
-    cams: Sequence[Path],
-    background_score: float,
-    output: Path,
-) -> int:
-    """Write rows and a curve of each split, none for one without ground truth; number of rows.
+    settings: Settings,
+    *,
+    images: Path,
+    train_manifests: Sequence[Path],
+    val_manifests: Sequence[Path],
+    train_masks: Sequence[Path],
+    val_masks: Sequence[Path],
+    results: Sequence[Path],
+    out: Path,
+) -> str:
+    """Write rows and a curve of each split, none for one without ground truth; what was done.
 
     Args:
-        manifests, masks: for each split the files of its shards.
-        cams: shards of all splits.
-        background_score: the threshold that is fixed beforehand.
+        results: shards of CAMs of all splits.
     """
-    source = Shards(cams)
+    source, root = Shards(results), ImageRoot(images)
+    background_score = settings.evaluate.background_score[settings.chosen.variant.method]
     rows, curves = [], {}
-    for split_manifests, split_masks in zip(manifests, masks, strict=True):
-        split = read_split(split_manifests, split_masks, root)
-        if not split.images:
-            continue
+    splits = ((train_manifests, train_masks), (val_manifests, val_masks))
+    for split in scored_splits(splits, root):
         curve = _curve(split, source)
         curves[split.split] = [percent(value) for value in curve]
         best = CAM_THRESHOLDS[int(curve.argmax())]
@@ -53,8 +55,8 @@ def evaluate_cams(
             scores = score_predictions(split, _predictor(source, threshold))
             rows.append(table_row("cam", "none", split, scores, threshold, chosen))
     curve_table = {"thresholds": list(CAM_THRESHOLDS), "miou": curves}
-    write_json(output, {"rows": rows, "curve": curve_table})
-    return len(rows)
+    write_json(out, {"rows": rows, "curve": curve_table})
+    return "CAMs " + ("scored" if rows else NOT_SCORED)
 
 
 def _curve(split: ScoredSplit, source: Shards) -> np.ndarray:

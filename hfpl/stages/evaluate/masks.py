@@ -5,7 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from hfpl.stages.evaluate.score import read_split, score_predictions, table_row
+from hfpl.jobs.settings import Settings
+from hfpl.stages.evaluate.job import SCORED
+from hfpl.stages.evaluate.score import NOT_SCORED, score_predictions, scored_splits, table_row
 from hfpl.storage.atomic import write_json
 from hfpl.storage.manifest import ImageRecord
 from hfpl.storage.reading import ImageRoot
@@ -13,36 +15,36 @@ from hfpl.storage.shards import Shards
 
 
 def evaluate_masks(
-    stage: str,
-    post_processing: str,
-    manifests: Sequence[Sequence[Path]],
-    masks: Sequence[Sequence[Path]],
-    root: ImageRoot,
+    settings: Settings,
+    *,
+    images: Path,
+    train_manifests: Sequence[Path],
+    val_manifests: Sequence[Path],
+    train_masks: Sequence[Path],
+    val_masks: Sequence[Path],
     results: Sequence[Path],
-    output: Path,
-    scores: bool = False,
-) -> int:
-    """Write a row per split, none for one without ground truth; returns their number.
+    out: Path,
+    scored: str,
+) -> str:
+    """Write a row per split, none for one without ground truth; what was done, in words.
 
     Args:
-        stage, post_processing: what the rows are called.
-        manifests, masks: for each split the files of its shards.
-        results: shards of all splits: label maps, or with ``scores`` the scores of every
-            label, whose largest wins.
+        results: shards of all splits: label maps, or the scores of every label, whose largest wins.
+        scored: what it is, of :data:`hfpl.stages.evaluate.job.SCORED`.
     """
-    source = Shards(results)
+    source, root, what = Shards(results), ImageRoot(images), SCORED[scored]
 
     def predict(record: ImageRecord) -> np.ndarray:
-        if not scores:
+        if not source.holds_scores(record.id):
             return source.mask(record.id)
         labels, values = source.scores(record.id, (record.height, record.width))
         return np.array(labels, np.uint8)[values.argmax(0)]
 
-    rows = []
-    for split_manifests, split_masks in zip(manifests, masks, strict=True):
-        split = read_split(split_manifests, split_masks, root)
-        if split.images:
-            found = score_predictions(split, predict)
-            rows.append(table_row(stage, post_processing, split, found))
-    write_json(output, {"rows": rows})
-    return len(rows)
+    splits = ((train_manifests, train_masks), (val_manifests, val_masks))
+    rows = [
+        table_row(what.stage, what.post_processing, split, score_predictions(split, predict))
+        for split in scored_splits(splits, root)
+    ]
+    write_json(out, {"rows": rows})
+    done = "scored" if rows else NOT_SCORED
+    return f"{what.stage}, post-processing {what.post_processing}, {done}"

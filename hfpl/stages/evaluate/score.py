@@ -1,6 +1,6 @@
 """Score label maps of a split: what the evaluations of all stages share."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +34,19 @@ class ScoredSplit:
         """Each image's record and ground truth, uint8 (h, w), 255 ignored."""
         for record in self.images:
             yield record, self._truths(record)
+
+
+NOT_SCORED = "not scored: no image has a ground truth"
+
+
+def scored_splits(
+    files: Iterable[tuple[Sequence[Path], Sequence[Path]]], root: ImageRoot
+) -> Iterator[ScoredSplit]:
+    """The splits that have images with a ground truth, of their manifests and masks' manifests."""
+    for manifests, masks in files:
+        split = read_split(manifests, masks, root)
+        if split.images:
+            yield split
 
 
 def read_split(manifests: Sequence[Path], masks: Sequence[Path], root: ImageRoot) -> ScoredSplit:

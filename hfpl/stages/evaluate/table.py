@@ -4,8 +4,8 @@ import csv
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
+from hfpl.jobs.settings import Settings
 from hfpl.storage.atomic import read_json, write_json, write_text
 
 FIXED, BEST, NONE = "fixed beforehand", "best against ground truth", "none"
@@ -31,32 +31,31 @@ LEADING = (
 NO_SCORES = "No scores: no image has a ground truth."
 
 
-class TableFiles(NamedTuple):
-    """Where a table goes: whole, for spreadsheets, and its means alone for ``dvc metrics``."""
-
-    json: Path
-    csv: Path
-    metrics: Path
-
-
 def write_table(
-    dataset: str,
-    variant: str,
+    settings: Settings,
+    *,
     parts: Sequence[Path],
-    files: TableFiles,
-) -> int:
-    """Join the stages' scores, train before val, in the order of the stages; number of rows.
+    json: Path,
+    csv: Path,
+    metrics: Path,
+    variant: str,
+) -> str:
+    """Join the stages' scores, train before val, in the order of the stages; what was done.
+
+    Args:
+        json, csv, metrics: where the table goes: whole, for spreadsheets, and its means alone.
+        variant: name of the run.
 
     Raises:
         ValueError: a part cannot be read.
     """
-    named = {"dataset": dataset, "variant": variant}
+    named = {"dataset": settings.dataset, "variant": variant}
     rows = [{**named, **row} for part in parts for row in read_rows(part, LEADING[2:])]
     rows.sort(key=lambda row: row["split"])
-    write_json(files.json, {"rows": rows})
-    write_text(files.csv, table_as_csv(rows))
-    write_json(files.metrics, metrics_of(rows))
-    return len(rows)
+    write_json(json, {"rows": rows})
+    write_text(csv, table_as_csv(rows))
+    write_json(metrics, metrics_of(rows))
+    return f"table of {settings.dataset}, {variant}" + ("" if rows else f"; {NO_SCORES}")
 
 
 def metrics_of(rows: Sequence[dict]) -> dict[str, dict[str, dict[str, float]]]:

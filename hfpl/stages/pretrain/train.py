@@ -10,10 +10,10 @@ from torch.nn import functional
 
 from hfpl.distributed.process import rank
 from hfpl.images.normalise import normalise
+from hfpl.jobs.settings import Settings
 from hfpl.networks.interface import StandsOnBackbone
 from hfpl.numerics import Runtime, seed_torch
 from hfpl.plugins.backbones import build_backbone
-from hfpl.sections.network import Network
 from hfpl.sections.training import AdamW, LearningRateFactors
 from hfpl.stages.data.shapes import Scene, draw_scene
 from hfpl.stages.pretrain.params import Pretrain
@@ -26,20 +26,18 @@ _POWER = 0.9
 
 
 def pretrain_backbone(
-    settings: Pretrain, network: Network, weights: Path, files: TrainingFiles, runtime: Runtime
-) -> None:
-    """Train a classifier and write its backbone's weights.
-
-    Args:
-        weights: where the backbone's weights go; the classifier's own go to ``files.model``.
-    """
-    seed_torch("pretrain", settings.seed)
-    classifier = _Classifier(build_backbone(network.backbone, network.options), settings.classes)
-    steps = settings.epochs * steps_per_epoch(settings.images, settings.batch)
+    settings: Settings, runtime: Runtime, *, weights: Path, history: Path, digest: str
+) -> str:
+    """Train a classifier and write its backbone's weights; what was done, in words."""
+    pretrain, network = settings.pretrain, settings.network
+    seed_torch("pretrain", pretrain.seed)
+    backbone = build_backbone(network.backbone, network.options.as_dict())
+    classifier = _Classifier(backbone, pretrain.classes)
+    steps = pretrain.epochs * steps_per_epoch(pretrain.images, pretrain.batch)
     optimiser = AdamW(
         name="adamw",
-        lr=settings.lr,
-        weight_decay=settings.weight_decay,
+        lr=pretrain.lr,
+        weight_decay=pretrain.weight_decay,
         power=_POWER,
         factors=LearningRateFactors(biases=1.0, new_weights=1.0, new_biases=1.0),
     )
@@ -51,17 +49,20 @@ def pretrain_backbone(
         correct = (logits.argmax(1) == classes).float().mean()
         return {"total": functional.cross_entropy(logits.float(), classes), "accuracy": correct}
 
-    plan = Plan("pretrain", steps, steps, _POWER, settings.seed)
-    samples = _Pictures(settings)
-    train_stage(classifier, samples, loss_of, settings.batch, optimiser, plan, files, runtime)
+    plan = Plan("pretrain", steps, steps, _POWER, pretrain.seed)
+    files = TrainingFiles(weights.with_suffix(".classifier"), history, digest)
+    samples = _Pictures(pretrain)
+    train_stage(classifier, samples, loss_of, pretrain.batch, optimiser, plan, files, runtime)
+    done = f"{pretrain.epochs} epochs over {pretrain.images} pictures"
     if rank() > 0:
-        return
+        return done
     tensors, _ = load_tensors(files.model)
     prefix = "backbone."
     save_tensors(
         weights, {k.removeprefix(prefix): t for k, t in tensors.items() if k.startswith(prefix)}
     )
     files.model.unlink()
+    return done
 
 
 class _Classifier(StandsOnBackbone):

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from hfpl.jobs.progress import track
+from hfpl.jobs.settings import Settings
 from hfpl.stages.pseudo.crf import crf_settings, pseudo_label_scores
-from hfpl.stages.pseudo.params import Pseudo
 from hfpl.storage.manifest import read_manifests
 from hfpl.storage.reading import ImageRoot
 from hfpl.storage.shards import Shard, write_shard
@@ -16,23 +16,22 @@ BACKGROUND_CHANNEL = 0
 
 
 def refine_shard(
-    settings: Pseudo, manifest: Path, root: ImageRoot, cams: Path, low: Path, high: Path
-) -> int:
-    """Write the scores at the low and at the high background power; returns the images' number.
+    settings: Settings, *, images: Path, manifest: Path, cams: Path, low: Path, high: Path
+) -> str:
+    """Write the scores at the low and at the high background power; what was done, in words.
 
     Raises:
         ValueError: an image or its CAMs cannot be read.
     """
-    images = read_manifests([manifest]).images
-    source = Shard(cams)
-    alphas = (settings.alpha_low, settings.alpha_high)
-    crf = crf_settings(settings.crf)
+    records, root, source = read_manifests([manifest]).images, ImageRoot(images), Shard(cams)
+    alphas = (settings.pseudo.alpha_low, settings.pseudo.alpha_high)
+    crf = crf_settings(settings.pseudo.crf)
     with (
         write_shard(low) as low_shard,
         write_shard(high) as high_shard,
-        track(f"pseudo {manifest.stem}", len(images), "images") as advance,
+        track(f"pseudo {manifest.stem}", len(records), "images") as advance,
     ):
-        for record in images:
+        for record in records:
             classes, scores = source.scores(record.id, (record.height, record.width))
             pixels = np.asarray(root.image(record))
             refined = pseudo_label_scores(pixels, scores, alphas, crf)
@@ -40,4 +39,4 @@ def refine_shard(
             for shard, result in zip((low_shard, high_shard), refined, strict=True):
                 shard.add_scores(record.id, channels, result)
             advance()
-    return len(images)
+    return f"{len(records)} images of {manifest.stem}"

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from hfpl.jobs.settings import Settings
 from hfpl.stages.evaluate.table import BEST, NO_SCORES
 from hfpl.stages.report.choice import choose_images
 from hfpl.stages.report.plots import (
@@ -40,6 +41,57 @@ class StageResults:
     cams: Sequence[Path]
     labels: Sequence[Path]
     predictions: Sequence[Path]
+
+
+def draw_report(
+    settings: Settings,
+    *,
+    images: Path,
+    train_manifests: Sequence[Path],
+    val_manifests: Sequence[Path],
+    train_masks: Sequence[Path],
+    val_masks: Sequence[Path],
+    cams: Sequence[Path],
+    labels: Sequence[Path],
+    predictions: Sequence[Path],
+    cam_scores: Path,
+    table: Path,
+    pretrain_history: Path | None,
+    cam_history: Path | None,
+    affinity_history: Path | None,
+    segment_history: Path | None,
+    contact_train: Path,
+    contact_val: Path,
+    threshold_curve: Path,
+    classes: Path,
+    training: Path,
+    variant: str,
+) -> str:
+    """Draw all pictures of a run; what was done, in words.
+
+    Args:
+        variant: name of the run.
+
+    Raises:
+        ValueError: no history is given, or as the functions that draw.
+    """
+    given = {
+        "pretrain": pretrain_history,
+        "cam": cam_history,
+        "affinity": affinity_history,
+        "segment": segment_history,
+    }
+    histories = {stage: path for stage, path in given.items() if path}
+    if not histories:
+        raise ValueError("no history given; add at least --cam-history")
+    run, root = f"{settings.dataset}, {variant}", ImageRoot(images)
+    results, count = StageResults(cams, labels, predictions), settings.report.images
+    draw_contact_sheet(train_manifests, train_masks, root, results, run, count, contact_train)
+    draw_contact_sheet(val_manifests, val_masks, root, results, run, count, contact_val)
+    draw_threshold_curve(cam_scores, run, threshold_curve)
+    draw_class_bars(val_manifests, table, run, classes)
+    draw_training_curves(histories, run, training)
+    return "5 pictures drawn"
 
 
 def draw_contact_sheet(

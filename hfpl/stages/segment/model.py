@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from hfpl.jobs.settings import Settings
 from hfpl.networks.deeplab import DeepLab
 from hfpl.numerics import Runtime
 from hfpl.params.plugins import check_options
@@ -15,8 +16,9 @@ from hfpl.plugins.backbones import build_backbone
 from hfpl.sections.network import Options
 from hfpl.sections.section import Count
 from hfpl.stages.segment.params import SegmentHead, SegmentTest
-from hfpl.stages.segment.train import DESCRIPTION, build_deeplab
-from hfpl.storage.tensors import load_network, load_tensors
+from hfpl.stages.segment.train import build_deeplab
+from hfpl.storage.manifest import read_manifests
+from hfpl.storage.tensors import load_network, load_tensors, save_tensors
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,33 @@ class Model:
     long_side: int
 
 
+DESCRIPTION = "segment"
+"""Key in the model's metadata."""
+
+
+def write_model(
+    settings: Settings, *, manifests: Sequence[Path], network: Path, model: Path
+) -> str:
+    """Write a trained network together with all that labelling a photograph takes.
+
+    Apart from the training, which a change of the test's settings does not run again.
+    """
+    manifest = read_manifests(manifests)
+    tensors, _ = load_tensors(network)
+    description = {
+        "classes": list(manifest.classes),
+        "backbone": settings.network.backbone,
+        "options": settings.network.options.as_dict(),
+        "head": settings.segment.head.as_dict(),
+        "test": settings.segment.test.as_dict(),
+        "long_side": max(max(image.height, image.width) for image in manifest.images),
+    }
+    save_tensors(model, tensors, {DESCRIPTION: description})
+    return f"{len(manifest.classes)} classes"
+
+
 class _Description(BaseModel):
-    """What :func:`hfpl.stages.segment.train.describe_model` writes; from anywhere, maybe."""
+    """What :func:`write_model` writes; the file may come from anywhere."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
@@ -50,7 +77,7 @@ class _Description(BaseModel):
 
 
 def load_model(path: Path, runtime: Runtime) -> Model:
-    """Read a network that ``hfpl segment train`` wrote.
+    """Read a model that ``hfpl segment model`` wrote.
 
     Raises:
         ValueError: the file cannot be read, does not describe its network, or holds another one;
@@ -60,7 +87,7 @@ def load_model(path: Path, runtime: Runtime) -> Model:
     if not isinstance(metadata, Mapping) or DESCRIPTION not in metadata:
         raise ValueError(
             f"{path}: does not say which network it holds; give the model of the stage segment, "
-            "trained with this version ('hfpl segment train')"
+            "made with this version ('hfpl segment model')"
         )
     found = _read(path, metadata[DESCRIPTION])
     network = build_deeplab(

@@ -10,14 +10,12 @@ from torch.nn import functional
 
 from hfpl.images.normalise import normalise
 from hfpl.jobs.progress import track
+from hfpl.jobs.settings import Settings
 from hfpl.networks.deeplab import DeepLab
 from hfpl.numerics import Runtime
 from hfpl.plugins.backbones import build_backbone
-from hfpl.sections.network import Network
 from hfpl.stages.pseudo.crf import crf_settings
-from hfpl.stages.segment.params import Segment
 from hfpl.stages.segment.refine import Scored, refined_labels
-from hfpl.stages.segment.train import build_deeplab
 from hfpl.storage.manifest import ImageRecord, read_manifests, read_masks
 from hfpl.storage.reading import ImageRoot
 from hfpl.storage.shards import write_shard
@@ -25,17 +23,17 @@ from hfpl.storage.tensors import load_network
 
 
 def segment_shard(
-    settings: Segment,
-    network: Network,
+    settings: Settings,
+    runtime: Runtime,
+    *,
+    images: Path,
     manifest: Path,
     masks: Path | None,
-    root: ImageRoot,
-    model: Path,
+    network: Path,
     plain: Path,
     refined: Path,
-    runtime: Runtime,
-) -> int:
-    """Write the label maps of a shard's images, without and with CRF; returns their number.
+) -> str:
+    """Write the label maps of a shard's images, without and with CRF; what was done, in words.
 
     Args:
         masks: mask manifest of the shard, to test the scored images alone; None for all.
@@ -43,24 +41,24 @@ def segment_shard(
     Raises:
         ValueError: an image or the model cannot be read.
     """
-    content = read_manifests([manifest])
-    images = content.images
+    content, test = read_manifests([manifest]), settings.segment.test
+    records = content.images
     if masks is not None:
         known = read_masks([masks])
-        images = [record for record in images if record.id in known]
-    trained = load_deeplab(settings, network, len(content.classes), model, runtime)
-    scored = _scored(trained, images, root, settings.test.scales, runtime)
-    final = refined_labels(scored, crf_settings(settings.test.crf), runtime.workers)
+        records = tuple(record for record in records if record.id in known)
+    trained = load_deeplab(settings, len(content.classes), network, runtime)
+    scored = _scored(trained, records, ImageRoot(images), test.scales, runtime)
+    final = refined_labels(scored, crf_settings(test.crf), runtime.workers)
     with (
         write_shard(plain, content.classes) as plain_shard,
         write_shard(refined, content.classes) as refined_shard,
-        track(f"segment test {manifest.stem}", len(images), "images") as advance,
+        track(f"segment test {manifest.stem}", len(records), "images") as advance,
     ):
         for image, labels in final:
             plain_shard.add_mask(image.name, image.scores.argmax(0).astype(np.uint8))
             refined_shard.add_mask(image.name, labels)
             advance()
-    return len(images)
+    return f"{len(records)} images of {manifest.stem}"
 
 
 def _scored(
@@ -75,13 +73,12 @@ def _scored(
         yield Scored(record.id, pixels, class_probabilities(network, pixels, scales, runtime))
 
 
-def load_deeplab(
-    settings: Segment, network: Network, num_classes: int, model: Path, runtime: Runtime
-) -> DeepLab:
+def load_deeplab(settings: Settings, num_classes: int, model: Path, runtime: Runtime) -> DeepLab:
     """A trained segmentation network, ready for inference; ValueError where the file differs."""
-    built = build_deeplab(
-        build_backbone(network.backbone, network.options), num_classes, settings.head
-    )
+    backbone = build_backbone(settings.network.backbone, settings.network.options.as_dict())
+    head = settings.segment.head
+    # What is drawn and learned in training alone is no setting of a trained network.
+    built = DeepLab(backbone, num_classes + 1, head.channels, head.dilation, 0.0, 0.1)
     load_network(model, built)
     return built.to(runtime.device, memory_format=torch.channels_last).eval()
 

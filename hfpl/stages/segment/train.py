@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -13,10 +12,10 @@ from torch.nn import functional
 from hfpl.distributed.batch import whole_batch
 from hfpl.images.augment import random_normalised_crop, shift_hsv
 from hfpl.images.palette import IGNORE
+from hfpl.jobs.settings import Settings
 from hfpl.networks.deeplab import DeepLab
 from hfpl.numerics import Runtime
-from hfpl.sections.network import Network
-from hfpl.stages.segment.params import Segment, SegmentAugmentation, SegmentHead
+from hfpl.stages.segment.params import SegmentAugmentation, SegmentHead
 from hfpl.storage.manifest import Manifest, read_manifests
 from hfpl.storage.reading import ImageRoot
 from hfpl.storage.shards import Shards
@@ -26,52 +25,41 @@ from hfpl.training.start import load_start, starting_backbone
 
 
 def train_segment(
-    settings: Segment,
-    network: Network,
-    seed: int,
+    settings: Settings,
+    runtime: Runtime,
+    *,
+    images: Path,
     manifests: Sequence[Path],
-    root: ImageRoot,
     labels: Sequence[Path],
     weights: Path | None,
-    files: TrainingFiles,
-    runtime: Runtime,
-) -> None:
-    """Train on the images of manifests and their label maps, and write the network.
+    network: Path,
+    history: Path,
+    digest: str,
+) -> str:
+    """Train on the images of manifests and their label maps; what was done, in words.
 
     Raises:
         ValueError: a file cannot be read, or as :func:`hfpl.training.stage.train_stage`.
     """
+    segment, seed = settings.segment, settings.chosen.variant.seed
     manifest = read_manifests(manifests)
-    backbone = starting_backbone(network, "segment", seed, weights is None)
-    deeplab = build_deeplab(backbone, len(manifest.classes), settings.head)
-    load_start(deeplab, weights, settings.weights)
+    backbone = starting_backbone(settings.network, "segment", seed, weights is None)
+    deeplab = build_deeplab(backbone, len(manifest.classes), segment.head)
+    load_start(deeplab, weights, segment.weights)
 
     def loss_of(batch: list[Tensor], progress: float) -> dict[str, Tensor]:
-        images, masks = batch
+        pixels, masks = batch
         with runtime.autocast():
-            logits = deeplab(images.contiguous(memory_format=torch.channels_last))
+            logits = deeplab(pixels.contiguous(memory_format=torch.channels_last))
         return {"total": pixel_loss(logits, masks)}
 
-    samples = SegmentSamples(manifest, root, labels, settings.augmentation)
+    samples = SegmentSamples(manifest, ImageRoot(images), labels, segment.augmentation)
+    steps, optimiser = segment.iterations, segment.optimiser
     # As published, the learning rate would reach zero one step after the last.
-    plan = Plan(
-        "segment train",
-        settings.iterations,
-        settings.iterations + 1,
-        settings.optimiser.power,
-        seed,
-    )
-    train_stage(
-        deeplab,
-        samples,
-        loss_of,
-        settings.batch,
-        settings.optimiser,
-        plan,
-        files,
-        runtime,
-        {DESCRIPTION: describe_model(settings, network, manifest)},
-    )
+    plan = Plan("segment train", steps, steps + 1, optimiser.power, seed)
+    files = TrainingFiles(network, history, digest)
+    train_stage(deeplab, samples, loss_of, segment.batch, optimiser, plan, files, runtime)
+    return f"{steps} iterations"
 
 
 def pixel_loss(logits: Tensor, masks: Tensor) -> Tensor:
@@ -84,26 +72,6 @@ def pixel_loss(logits: Tensor, masks: Tensor) -> Tensor:
     total = functional.cross_entropy(logits, masks.long(), ignore_index=IGNORE, reduction="sum")
     total, count = whole_batch(torch.stack([total, (masks != IGNORE).sum().to(total)])[None]).sum(0)
     return total / count
-
-
-DESCRIPTION = "segment"
-"""Key in the model's metadata."""
-
-
-def describe_model(settings: Segment, network: Network, manifest: Manifest) -> dict[str, Any]:
-    """What labelling a photograph takes besides the weights, as JSON.
-
-    The test's settings are those of the time of training: no weight depends on them, and a change
-    of them is no reason to train again.
-    """
-    return {
-        "classes": list(manifest.classes),
-        "backbone": network.backbone,
-        "options": network.options,
-        "head": settings.head.model_dump(),
-        "test": settings.test.model_dump(),
-        "long_side": max(max(image.height, image.width) for image in manifest.images),
-    }
 
 
 def build_deeplab(backbone: nn.Module, num_classes: int, head: SegmentHead) -> DeepLab:

@@ -8,11 +8,10 @@ from torch.nn import functional
 
 from hfpl.images.normalise import normalise
 from hfpl.jobs.progress import track
+from hfpl.jobs.settings import Settings
 from hfpl.networks.affinity import AffinityNetwork
 from hfpl.numerics import Runtime
 from hfpl.plugins.backbones import build_backbone
-from hfpl.sections.network import Network
-from hfpl.stages.affinity.params import Affinity
 from hfpl.stages.walk.params import Walk
 from hfpl.stages.walk.random_walk import (
     dense_affinity,
@@ -28,51 +27,51 @@ from hfpl.storage.tensors import load_network
 
 
 def label_shard(
-    settings: Walk,
-    affinity: Affinity,
-    network: Network,
+    settings: Settings,
+    runtime: Runtime,
+    *,
+    images: Path,
     manifest: Path,
-    root: ImageRoot,
     cams: Path,
     model: Path,
-    output: Path,
-    runtime: Runtime,
-) -> int:
-    """Write the label map of every image of a shard; returns their number.
+    labels: Path,
+) -> str:
+    """Write the label map of every image of a shard; what was done, in words.
 
     Raises:
         ValueError: an image, its CAMs or the model cannot be read.
     """
-    content = read_manifests([manifest])
-    images = content.images
-    trained = load_affinity_network(affinity, network, model, runtime)
-    source = Shard(cams)
+    content, root, source = read_manifests([manifest]), ImageRoot(images), Shard(cams)
+    trained = load_affinity_network(settings, model, runtime)
     with (
-        write_shard(output, content.classes) as shard,
-        track(f"walk {manifest.stem}", len(images), "images") as advance,
+        write_shard(labels, content.classes) as shard,
+        track(f"walk {manifest.stem}", len(content.images), "images") as advance,
     ):
-        for record in images:
+        for record in content.images:
             size = (record.height, record.width)
             classes, scores = source.scores(record.id, size)
             if classes:
                 pixels = np.asarray(root.image(record))
                 mask = walked_label(
-                    trained, pixels, scores, classes, settings, affinity.radius, runtime
+                    trained,
+                    pixels,
+                    scores,
+                    classes,
+                    settings.walk,
+                    settings.affinity.radius,
+                    runtime,
                 )
             else:
                 mask = np.zeros(size, np.uint8)
             shard.add_mask(record.id, mask)
             advance()
-    return len(images)
+    return f"{len(content.images)} images of {manifest.stem}"
 
 
-def load_affinity_network(
-    affinity: Affinity, network: Network, model: Path, runtime: Runtime
-) -> AffinityNetwork:
+def load_affinity_network(settings: Settings, model: Path, runtime: Runtime) -> AffinityNetwork:
     """A trained affinity network, ready for inference; ValueError where the file does not fit."""
-    built = AffinityNetwork(
-        build_backbone(network.backbone, network.options), tuple(affinity.channels)
-    )
+    backbone = build_backbone(settings.network.backbone, settings.network.options.as_dict())
+    built = AffinityNetwork(backbone, tuple(settings.affinity.channels))
     load_network(model, built)
     return built.to(runtime.device, memory_format=torch.channels_last).eval()
 

@@ -3,7 +3,8 @@
 import argparse
 from pathlib import Path
 
-from hfpl.options import add_file, add_params, read_params
+from hfpl.cli.job import add_params, read_params
+from hfpl.jobs.job import File
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -14,33 +14,35 @@ from hfpl.distributed.process import rank
 from hfpl.jobs.alone import alone, stop_with_run
 from hfpl.jobs.progress import Interrupted
 
-COMMANDS = {
-    "params": ("hfpl.params.command", "write params.yaml from a preset, or check one"),
-    "data": (
-        "hfpl.stages.data.command",
-        "stage data: generate, download, convert or index a data set",
-    ),
-    "pretrain": ("hfpl.stages.pretrain.command", "stage pretrain: backbone weights from scratch"),
-    "cam": ("hfpl.stages.cam.command", "stage cam: train the CAM network, infer CAMs"),
-    "pseudo": ("hfpl.stages.pseudo.command", "stage pseudo: refine CAMs by a dense CRF"),
-    "affinity": ("hfpl.stages.affinity.command", "stage affinity: train the affinity network"),
-    "walk": ("hfpl.stages.walk.command", "stage walk: label maps by a random walk"),
+_OF_STAGES = {
+    "data": ("generate, download, convert or index a data set", {"sources": "hfpl.cli.sources"}),
+    "pretrain": ("backbone weights from scratch", {}),
+    "cam": ("train the CAM network, infer CAMs", {}),
+    "pseudo": ("refine CAMs by a dense CRF", {}),
+    "affinity": ("train the affinity network", {}),
+    "walk": ("label maps by a random walk", {}),
     "segment": (
-        "hfpl.stages.segment.command",
-        "stage segment: the segmentation network, also for new photographs",
+        "the segmentation network, also for new photographs",
+        {"apply": "hfpl.cli.apply"},
     ),
-    "evaluate": ("hfpl.stages.evaluate.command", "stage evaluate: score every stage's results"),
-    "report": ("hfpl.stages.report.command", "stage report: pictures of the results"),
-    "ablation": ("hfpl.ablation.command", "stage ablation: variants compared over seeds"),
-    "dvc": ("hfpl.versioning.command", "versions of results: declare, commit and share with DVC"),
-    "clean": (
-        "hfpl.versioning.clean_command",
-        "show and remove results that no parameter and no commit refers to",
-    ),
-    "export": ("hfpl.storage.command", "unpack a shard into PNG files"),
+    "evaluate": ("score every stage's results", {"show": "hfpl.cli.show"}),
+    "report": ("pictures of the results", {}),
 }
-"""Subcommand → module that defines it, and a line about it. Only the one asked for is loaded."""
-
+"""Stage → a line about it, and its commands that are no jobs."""
+_OTHERS = {
+    "params": "write params.yaml from a preset, or check one",
+    "ablation": "stage ablation: variants compared over seeds",
+    "dvc": "versions of results: declare, commit and share with DVC",
+    "clean": "show and remove results that no parameter and no commit refers to",
+    "export": "unpack a shard into PNG files",
+    "code": "versions of the jobs' code: what was edited, and whether results changed",
+}
+"""Commands of no stage, each a module of this package; only the one asked for is loaded."""
+_ABOUT = {
+    "apply": "label new photographs; may be left out",
+    "show": "print tables",
+    "sources": "show what is downloaded: addresses and sizes",
+}
 
 _FIRST_SPEAKS = 1.0
 """Seconds that the other processes of a training leave process 0 for its last words."""
@@ -57,11 +59,33 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=_version())
     chosen = next((a for a in arguments if not a.startswith("-")), None)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for name, (module, line) in COMMANDS.items():
+    for stage, (text, more) in _OF_STAGES.items():
+        line = f"stage {stage}: {text}"
+        sub = commands.add_parser(stage, help=line, description=line)
+        if stage == chosen:
+            _add_stage(sub, stage, more)
+    for name, line in _OTHERS.items():
         sub = commands.add_parser(name, help=line, description=line)
         if name == chosen:
-            import_module(module).add_arguments(sub)
+            import_module(f"{__name__}.{name}").add_arguments(sub)
     return _run(parser.parse_args(arguments))
+
+
+def _add_stage(parser: argparse.ArgumentParser, stage: str, more: dict[str, str]) -> None:
+    """The jobs of a stage, from their declarations, and its other commands."""
+    from hfpl.cli.job import add_job
+    from hfpl.pipeline import jobs_of
+
+    jobs = jobs_of(stage)
+    if not more and len(jobs) == 1:
+        add_job(parser, jobs[0])
+        return
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    for job in jobs:
+        add_job(actions.add_parser(job.step, help=job.help, description=job.help), job)
+    for name, module in more.items():
+        line = _ABOUT[name]
+        import_module(module).add_arguments(actions.add_parser(name, help=line, description=line))
 
 
 def _with_action(arguments: list[str]) -> list[str]:
@@ -70,7 +94,11 @@ def _with_action(arguments: list[str]) -> list[str]:
     argparse would take the first photograph for the name of an action.
     """
     given = any(a == "--model" or a.startswith("--model=") for a in arguments)
-    if arguments[:1] == ["segment"] and given and arguments[1] not in ("train", "test", "apply"):
+    if (
+        arguments[:1] == ["segment"]
+        and given
+        and arguments[1] not in ("train", "test", "model", "apply")
+    ):
         return ["segment", "apply", *arguments[1:]]
     return arguments
 
@@ -146,7 +174,3 @@ def _append(log: Path | None, text: str) -> None:
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("a", encoding="utf-8") as file:
             file.write(text.rstrip() + "\n")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -45,7 +45,7 @@ def _run(args: argparse.Namespace) -> str:
         print(describe_params(), end="")
         return ""
     if args.reruns:
-        from hfpl.params.reruns import describe_reruns
+        from hfpl.cli.reruns import describe_reruns
 
         print(describe_reruns(load_params(args.out)), end="")
         return ""

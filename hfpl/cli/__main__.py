@@ -1,0 +1,7 @@
+"""``python -m hfpl.cli``."""
+
+import sys
+
+from hfpl.cli import main
+
+sys.exit(main())

@@ -1,0 +1,36 @@
+"""Keys of jobs: all that results depend on besides the input files."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+
+def key_digest(key: dict[str, Any]) -> str:
+    """Digest of a job's key, 16 hexadecimal digits."""
+    text = json.dumps(key, sort_keys=True, ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def key_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What differs between two keys of a job, in words: ``cam.fsl.mu: 2.0 → 2.5``.
+
+    Values that changed come first: where one of them switches a loss off, others are used no more.
+    """
+    changes, used = [], []
+    for name in sorted(before.keys() | now.keys()):
+        old, new = before.get(name), now.get(name)
+        if name == "digest" or (name in before and name in now and old == new):
+            continue
+        if name in _IN_WORDS:
+            changes.append(_IN_WORDS[name])
+        elif name not in before:
+            used.append(f"{name}: new")
+        elif name not in now:
+            used.append(f"{name}: no longer used")
+        else:
+            changes.append(f"{name}: {old} → {new}")
+    return changes + used
+
+
+_IN_WORDS = {"code": "its code", "content": "files of the data set"}

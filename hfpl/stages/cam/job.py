@@ -1,0 +1,73 @@
+"""Jobs of stage cam."""
+
+from hfpl.jobs.job import File, Job, Params
+from hfpl.stages.data.job import CHECKED, MANIFEST, TRAIN_MANIFESTS
+from hfpl.stages.pretrain.job import (
+    backbone_plugin,
+    backbone_reads,
+    start_reads,
+    start_weights,
+)
+
+
+def _method_reads(params: Params) -> list[str]:
+    return ["chosen.variant.method", f"cam.methods.{params.chosen_variant.method}"]
+
+
+def _train_reads(params: Params) -> list[str]:
+    variant = params.chosen_variant
+    # What is drawn counts only where something is.
+    isl = {"none": [], "expected": ["cam.isl.weight", "cam.isl.start"]}.get(
+        variant.isl, ["cam.isl"]
+    )
+    return [
+        "chosen.variant",
+        *_method_reads(params),
+        *isl,
+        *(["cam.fsl"] if variant.fsl else []),
+        "cam.epochs",
+        "cam.batch",
+        "cam.optimiser",
+        "cam.augmentation",
+        *start_reads(params, "cam"),
+    ]
+
+
+def _plugins(params: Params) -> list[str]:
+    return [*backbone_plugin(params), f"hfpl.plugins.methods.{params.chosen_variant.method}"]
+
+
+TRAIN = Job(
+    "cam_train",
+    "train a CAM network, with or without ISL and FSL",
+    "hfpl.stages.cam.train:train_cam",
+    reads=_train_reads,
+    inputs=(
+        TRAIN_MANIFESTS,
+        start_weights("cam"),
+        CHECKED,
+    ),
+    outputs=(
+        File("model", "{variant}/cam/model.safetensors", "network to write (.safetensors)"),
+        File("history", "{variant}/cam/history.csv", "losses to write (.csv)"),
+    ),
+    images=True,
+    kind="training",
+    plugins=_plugins,
+)
+
+INFER = Job(
+    "cam_infer",
+    "write the CAMs of a shard of images",
+    "hfpl.stages.cam.infer:infer_cams",
+    reads=lambda params: [*_method_reads(params), *backbone_reads(params), "cam.inference"],
+    inputs=(
+        MANIFEST,
+        TRAIN["model"].as_input("model", "trained network"),
+    ),
+    outputs=(File("cams", "{variant}/cam/{split}-{shard}.zip", "shard of CAMs to write (.zip)"),),
+    images=True,
+    kind="network",
+    plugins=_plugins,
+)
+JOBS = (TRAIN, INFER)

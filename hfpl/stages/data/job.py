@@ -1,0 +1,136 @@
+"""Jobs of stage data, and what later stages take of them."""
+
+from hfpl.jobs.job import SPLITS, File, Job, Names, Params
+from hfpl.stages.data.formats_tmp import format_of
+
+_SHARD = "data/{split}-{shard}.json"
+_MASKS = "data/{split}-{shard}.masks.json"
+
+
+def format_plugin(params: Params) -> list[str]:
+    """Module of the data set's format."""
+    return [f"hfpl.plugins.formats.{params.chosen_dataset.format}"]
+
+
+def _of_format(params: Params, keys: list[str]) -> list[str]:
+    return ["chosen.dataset.format", *(f"chosen.dataset.{key}" for key in keys)]
+
+
+def archive(params: Params, common: str) -> str:
+    """The zip that a job makes of a data set's images; such a data set has no folder."""
+    return f"{common}/data/{params.chosen_dataset.format}.zip"
+
+
+DOWNLOAD = Job(
+    "data_download",
+    "download an archive; one that is already there is checked and taken",
+    "hfpl.stages.data.download:download_source",
+    # Whichever mirror a file comes from and wherever it lies, its checksum says what it is.
+    reads=lambda params: [f"chosen.dataset.sources.{name}" for name in format_of(params).sources],
+    outputs=(
+        File(
+            "record",
+            "data/{source}.source.json",
+            "size and checksum of what is there, to write (.json)",
+        ),
+    ),
+    downloads=True,
+    names={"source": lambda params: list(format_of(params).sources)},
+    when=lambda params: bool(format_of(params).sources),
+)
+
+
+def _sources(params: Params, common: str, names: Names) -> list[str]:
+    return [
+        path.replace("{source}", name)
+        for name in format_of(params).sources
+        for path in DOWNLOAD["record"].patterns(params, common)
+    ]
+
+
+ARCHIVE = Job(
+    "data_archive",
+    "draw a data set, or convert what was downloaded, into one zip in VOC's layout",
+    "hfpl.stages.data.archive:write_archive",
+    reads=lambda params: _of_format(params, format_of(params).archive_keys),
+    inputs=(File("sources", _sources, "", many=True, option=False),),
+    outputs=(
+        File("archive", lambda p, common, names: [archive(p, common)], "zip to write"),
+        File(
+            "digest",
+            lambda p, common, names: [f"{archive(p, common)}.json"],
+            "size and digest of the zip, to write (.json)",
+        ),
+    ),
+    downloads=True,
+    plugins=format_plugin,
+    when=lambda params: format_of(params).archived,
+)
+
+DIGEST = File(
+    "digest",
+    # Snakemake notes no checksum of files of gigabytes.
+    lambda p, common, names: ARCHIVE["digest"].patterns(p, common) if ARCHIVE.when(p) else [],
+    "",
+    many=True,
+    option=False,
+)
+_MANIFESTS = {
+    split: File(
+        f"{split}_manifests", _SHARD, f"manifests of {split} to write, one a shard", over=(split,)
+    )
+    for split in SPLITS
+}
+INDEX = Job(
+    "data_index",
+    "write the manifests of a data set: its images, their tags and hashes",
+    "hfpl.stages.data.index:index_images",
+    reads=lambda params: ["dataset", "shards", *_of_format(params, format_of(params).index_keys)],
+    inputs=(DIGEST,),
+    outputs=tuple(_MANIFESTS.values()),
+    images=True,
+    plugins=format_plugin,
+)
+_TAKEN = tuple(
+    file.as_input(file.name, f"manifests of {split}", over=(split,))
+    for split, file in _MANIFESTS.items()
+)
+_MASK_FILES = {
+    split: File(f"{split}_masks", _MASKS, f"mask manifests of {split} to write", over=(split,))
+    for split in SPLITS
+}
+# Apart from the images: a new mask is scored, and re-runs no training.
+MASKS = Job(
+    "data_masks",
+    "write the manifests of a data set's masks",
+    "hfpl.stages.data.masks:index_masks",
+    reads=lambda params: _of_format(params, format_of(params).mask_keys),
+    inputs=(DIGEST, *_TAKEN),
+    outputs=tuple(_MASK_FILES.values()),
+    images=True,
+    plugins=format_plugin,
+)
+JOBS = (DOWNLOAD, ARCHIVE, INDEX, MASKS)
+
+MANIFEST = File("manifest", _SHARD, "manifest of the shard")
+TRAIN_MANIFESTS = File("manifests", _SHARD, "manifests of the training images", over=("train",))
+SHARD_MASKS = File("masks", _MASKS, "manifest of the shard's masks")
+TRUTH = (
+    *_TAKEN,
+    *(
+        file.as_input(file.name, f"mask manifests of {split}", over=(split,))
+        for split, file in _MASK_FILES.items()
+    ),
+)
+"""Manifests and masks of all splits."""
+
+
+def _checked(params: Params, common: str, names: Names) -> list[str]:
+    if format_of(params).archived:
+        return []
+    return [path for file in TRUTH for path in file.patterns(params, common)]
+
+
+CHECKED = File("checked", _checked, "", many=True, order=True, option=False)
+"""What a person made is found in order before any training, however many cores are idle; a change
+of what a training does not read re-runs it no more."""

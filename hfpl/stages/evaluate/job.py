@@ -1,0 +1,85 @@
+"""Jobs of stage evaluate."""
+
+from typing import NamedTuple
+
+from hfpl.jobs.job import SPLITS, File, Job, Names, Params, filled
+from hfpl.stages.cam.job import INFER
+from hfpl.stages.data.job import TRUTH
+from hfpl.stages.pseudo.job import PSEUDO
+from hfpl.stages.segment.job import TEST
+from hfpl.stages.walk.job import WALK
+
+
+class Scored(NamedTuple):
+    """Label maps, or scores whose largest wins, and what the table of scores calls them."""
+
+    file: File
+    stage: str
+    post_processing: str
+
+
+SCORED = {
+    "pseudo-low": Scored(PSEUDO["low"], "pseudo", "CRF at alpha_low"),
+    "pseudo-high": Scored(PSEUDO["high"], "pseudo", "CRF at alpha_high"),
+    "walk": Scored(WALK["labels"], "walk", "none"),
+    "segment-plain": Scored(TEST["plain"], "segment", "none"),
+    "segment-crf": Scored(TEST["refined"], "segment", "CRF"),
+}
+"""Name of a file of scores → what it scores, in the order of the table."""
+
+CAMS = Job(
+    "evaluate_cams",
+    "score the CAMs at a range of thresholds",
+    "hfpl.stages.evaluate.cams:evaluate_cams",
+    reads=lambda params: [
+        f"evaluate.background_score.{params.chosen_variant.method}",
+        "chosen.variant.method",
+    ],
+    inputs=(*TRUTH, INFER["cams"].as_input("results", "shards of CAMs, all splits", over=SPLITS)),
+    outputs=(File("out", "{variant}/evaluate/cam.json", "scores to write (.json)"),),
+    images=True,
+)
+
+
+def _scored(params: Params, common: str, names: Names) -> list[str]:
+    """Shards of all splits of what a file of scores is named after."""
+    file = SCORED[names["scored"]].file
+    return file.as_input("results", "", over=SPLITS).patterns(params, common)
+
+
+MASKS = Job(
+    "evaluate_masks",
+    "score label maps, or the class of the largest score",
+    "hfpl.stages.evaluate.masks:evaluate_masks",
+    reads=lambda params: [],
+    inputs=(*TRUTH, File("results", _scored, "shards of what is scored, all splits", many=True)),
+    outputs=(File("out", "{variant}/evaluate/{scored}.json", "scores to write (.json)"),),
+    images=True,
+    names={"scored": lambda params: list(SCORED)},
+)
+
+
+def _parts(params: Params, common: str, names: Names) -> list[str]:
+    """Scores of all stages, in the order of the table."""
+    masks = (
+        filled(p, {"scored": name})
+        for name in SCORED
+        for p in MASKS["out"].patterns(params, common)
+    )
+    return [*CAMS["out"].patterns(params, common), *masks]
+
+
+TABLE = Job(
+    "evaluate_table",
+    "join the scores of all stages",
+    "hfpl.stages.evaluate.table:write_table",
+    reads=lambda params: ["dataset"],
+    inputs=(File("parts", _parts, "scores of the stages (.json)", many=True),),
+    outputs=(
+        File("json", "{variant}/evaluate/table.json", "table to write (.json)"),
+        File("csv", "{variant}/evaluate/table.csv", "table to write (.csv)"),
+        File("metrics", "{variant}/evaluate/metrics.json", "means to write, for dvc metrics"),
+    ),
+    names={"variant": lambda params: [params.variant]},
+)
+JOBS = (CAMS, MASKS, TABLE)

@@ -1,0 +1,30 @@
+"""Job of stage pseudo."""
+
+from hfpl.jobs.job import File, Job
+from hfpl.stages.cam.job import INFER
+from hfpl.stages.data.job import MANIFEST
+
+PSEUDO = Job(
+    "pseudo",
+    "refine the CAMs of a shard at a low and at a high background power",
+    "hfpl.stages.pseudo.refine:refine_shard",
+    reads=lambda params: ["pseudo"],
+    inputs=(
+        MANIFEST,
+        INFER["cams"].as_input("cams", "its CAMs"),
+    ),
+    outputs=(
+        File(
+            "low",
+            "{variant}/pseudo/{split}-{shard}.low.zip",
+            "scores at the low background power to write (.zip)",
+        ),
+        File(
+            "high",
+            "{variant}/pseudo/{split}-{shard}.high.zip",
+            "scores at the high background power to write (.zip)",
+        ),
+    ),
+    images=True,
+)
+JOBS = (PSEUDO,)

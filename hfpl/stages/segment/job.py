@@ -1,0 +1,94 @@
+"""Jobs of stage segment."""
+
+from hfpl.jobs.job import File, Job, Names, Params
+from hfpl.stages.data.job import MANIFEST, SHARD_MASKS, TRAIN_MANIFESTS, format_of
+from hfpl.stages.pretrain.job import (
+    backbone_plugin,
+    backbone_reads,
+    start_reads,
+    start_weights,
+)
+from hfpl.stages.walk.job import WALK
+
+_HEAD = ["segment.head.channels", "segment.head.dilation"]
+
+
+def _tested(params: Params, common: str, names: Names) -> list[str]:
+    """Masks of the images that are tested; of people's own photographs, every one is."""
+    return [] if format_of(params).every_image_tested else SHARD_MASKS.patterns(params, common)
+
+
+TRAIN = Job(
+    "segment_train",
+    "train the segmentation network on the random walk's label maps",
+    "hfpl.stages.segment.train:train_segment",
+    reads=lambda params: [
+        "chosen.variant.seed",
+        "segment.head",
+        "segment.iterations",
+        "segment.batch",
+        "segment.optimiser",
+        "segment.augmentation",
+        *start_reads(params, "segment"),
+    ],
+    inputs=(
+        TRAIN_MANIFESTS,
+        WALK["labels"].as_input("labels", "their label maps", over=("train",)),
+        start_weights("segment"),
+    ),
+    outputs=(
+        File("network", "{variant}/segment/network.safetensors", "network to write (.safetensors)"),
+        File("history", "{variant}/segment/history.csv", "losses to write (.csv)"),
+    ),
+    images=True,
+    kind="training",
+    plugins=backbone_plugin,
+)
+
+TEST = Job(
+    "segment_test",
+    "write the label maps of a shard's images, without and with a refiner",
+    "hfpl.stages.segment.test:segment_shard",
+    reads=lambda params: [*backbone_reads(params), *_HEAD, "segment.test"],
+    inputs=(
+        MANIFEST,
+        File(
+            "masks",
+            _tested,
+            "manifest of its masks: test scored images alone (default: every image)",
+            optional=True,
+        ),
+        TRAIN["network"].as_input("network", "trained network"),
+    ),
+    outputs=(
+        File(
+            "plain",
+            "{variant}/segment/{split}-{shard}.plain.zip",
+            "label maps of the network to write (.zip)",
+        ),
+        File(
+            "refined",
+            "{variant}/segment/{split}-{shard}.crf.zip",
+            "label maps after the CRF to write (.zip)",
+        ),
+    ),
+    images=True,
+    kind="network",
+    plugins=backbone_plugin,
+)
+
+MODEL = Job(
+    "segment_model",
+    "join the network and how it is tested into one file, for new photographs",
+    "hfpl.stages.segment.model:write_model",
+    reads=lambda params: [*backbone_reads(params), "segment.head", "segment.test"],
+    inputs=(
+        TRAIN_MANIFESTS,
+        TRAIN["network"].as_input("network", "trained network"),
+    ),
+    outputs=(
+        File("model", "{variant}/segment/model.safetensors", "model to write (.safetensors)"),
+    ),
+    plugins=backbone_plugin,
+)
+JOBS = (TRAIN, TEST, MODEL)

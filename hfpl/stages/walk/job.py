@@ -1,0 +1,29 @@
+"""Job of stage walk."""
+
+from hfpl.jobs.job import File, Job
+from hfpl.stages.affinity.job import AFFINITY
+from hfpl.stages.cam.job import INFER
+from hfpl.stages.data.job import MANIFEST
+from hfpl.stages.pretrain.job import backbone_plugin, backbone_reads
+
+WALK = Job(
+    "walk",
+    "label maps by a random walk of the CAMs over the affinities",
+    "hfpl.stages.walk.label:label_shard",
+    reads=lambda params: [
+        *backbone_reads(params),
+        "affinity.radius",
+        "affinity.channels",
+        "walk",
+    ],
+    inputs=(
+        MANIFEST,
+        INFER["cams"].as_input("cams", "its CAMs"),
+        AFFINITY["model"].as_input("model", "trained affinity network"),
+    ),
+    outputs=(File("labels", "{variant}/walk/{split}-{shard}.zip", "label maps to write (.zip)"),),
+    images=True,
+    kind="network",
+    plugins=backbone_plugin,
+)
+JOBS = (WALK,)

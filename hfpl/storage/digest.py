@@ -1,0 +1,14 @@
+"""Digest of files' contents."""
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+
+def file_digest(paths: Iterable[str | Path]) -> str:
+    """SHA-256 over the contents of files, in the order given."""
+    digest = hashlib.sha256()
+    for path in paths:
+        with open(path, "rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()

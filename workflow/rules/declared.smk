@@ -1,0 +1,104 @@
+# What a rule says, taken from the declaration of its job (hfpl/stages/*/job.py).
+
+import json
+
+from hfpl.pipeline import JOBS, targets
+
+
+def inputs(name):
+    """Input files of a job by name; what depends on the job's own wildcards, as a function."""
+    job = JOBS[name]
+    found = {"images": [ancient(f) for f in archive_files()]} if job.images else {}
+    for file in job.inputs:
+        if callable(file.path) and job.names.keys() - {"variant"}:
+            found[file.name] = lambda wildcards, file=file: file.patterns(PARAMS, COMMON, wildcards)
+            continue
+        paths = file.patterns(PARAMS, COMMON)
+        paths = [ancient(path) for path in paths] if file.order else paths
+        found[file.name] = paths if file.many or callable(file.path) else paths[0]
+    return found
+
+
+def outputs(name, **flags):
+    """Output files of a job by name, each with its flag, such as ``csv=report_page(...)``."""
+    found = {}
+    for file in JOBS[name].outputs:
+        flag = flags.get(file.name, lambda path: path)
+        paths = file.patterns(PARAMS, COMMON)
+        found[file.name] = flag(paths) if file.many else flag(paths[0])
+    return found
+
+
+def archive_files():
+    """The zip with the data set's images, where there is one. The manifests hold a hash of each
+    image and are what the rules depend on; the zip only has to be there."""
+    return JOBS["data_archive"]["archive"].patterns(PARAMS, COMMON) if FORMAT.archived else []
+
+
+def place(name, folder):
+    """Path of a job's log or benchmark, which the wildcards of its results tell from others."""
+    job = JOBS[name]
+    whole = f"{VARIANT if job.of_variant else COMMON}/{job.stage}/logs/{job.step or job.stage}"
+    path = job.outputs[0].patterns(PARAMS, COMMON)[0]
+    open_ones = [w for w in ("split", "shard", *job.names) if f"{{{w}}}" in path and w != "variant"]
+    return "-".join([whole, *(f"{{{w}}}" for w in open_ones)])
+
+
+def log_of(name):
+    return f"{place(name, 'logs')}.log"
+
+
+def benchmark_of(name):
+    return f"{place(name, 'logs')}.tsv"
+
+
+def key(name, part=None):
+    """What a job depends on besides its inputs, as ONE dict: Snakemake compares values alone.
+
+    With a part of a data set's folder, names, sizes and times of its files stand for their content.
+    """
+
+    def of(wildcards):
+        found = JOBS[name].key(run_params(wildcards.get("variant")))
+        if part and not FORMAT.archived:
+            found["content"] = FORMAT.fingerprint(part)
+        return HandedOver(found)
+
+    return of
+
+
+class HandedOver(dict):
+    """The values of a job, which are JSON where a command names them."""
+
+    def __str__(self):
+        return json.dumps(self)
+
+
+def command(name):
+    """The command of a job, with all its files."""
+    job = JOBS[name]
+    several = job.kind == "training" and job.name != "pretrain"
+    words = ["python -m hfpl.cli.launcher {resources.gpu}" if several else "hfpl", job.stage]
+    words += [job.step] if job.step else []
+    words += ["--settings {params.key:q}", "--log {log:q}"]
+    words += [f"--{n} {{wildcards.{n}}}" for n in job.names]
+    if job.kind == "training":
+        words.append("--threads $HFPL_THREADS --workers $HFPL_WORKERS")
+    elif job.kind == "network":
+        workers = " --workers $HFPL_CRF_WORKERS" if name == "segment_test" else ""
+        words = ["card {wildcards.shard};", *words, f"--threads {{threads}}{workers}"]
+    if job.images:
+        # An archive may have been fetched from a storage to anywhere, a folder lies where it lies.
+        words.append("--images {input.images:q}" if FORMAT.archived else '--images "$HFPL_IMAGES"')
+    if job.downloads:
+        words.append('--downloads "$HFPL_DOWNLOADS"')
+    for kind, files in (("input", job.inputs), ("output", job.outputs)):
+        words += [f"--{f.name.replace('_', '-')} {{{kind}.{f.name}:q}}" for f in files if f.option]
+    return " ".join(words)
+
+
+def report_page(caption, category, **labels):
+    """The flag of an output that is a page of Snakemake's report."""
+    return lambda path: report(
+        path, caption=f"../report/{caption}.rst", category=category, labels=labels
+    )
