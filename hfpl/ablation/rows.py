@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from hfpl.jobs.key import key_digest
-from hfpl.pipeline import JOBS
 from hfpl.params.root import Params
 from hfpl.params.runs import run_parts
+from hfpl.pipeline import JOBS
 from hfpl.stages.evaluate.table import read_rows as read_scores
 from hfpl.storage.atomic import read_json, write_json
 

@@ -4,7 +4,6 @@ import argparse
 from pathlib import Path
 
 from hfpl.cli.job import add_params, read_params
-from hfpl.jobs.job import File
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from hfpl.cli.dvc import PARAMS
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``hfpl clean``."""
@@ -22,15 +24,15 @@ def _run(args: argparse.Namespace) -> str:
     from hfpl.jobs.sizes import human
     from hfpl.params import load_params
     from hfpl.versioning.clean import committed_results, find_leftovers, remove
-    from hfpl.versioning.command import PARAMS
-    from hfpl.versioning.facts import planned_outputs
+    from hfpl.versioning.declare import results_of
+    from hfpl.versioning.memory import Memory
 
-    planned = planned_outputs(["--config", f"results={args.results}"])
+    params = load_params(PARAMS)
     with no_run_at_work():
         found = find_leftovers(
             args.results,
-            load_params(PARAMS),
-            (output.path for output in planned),
+            params,
+            (path for path, _ in results_of(params, str(args.results))),
             committed_results(),
         )
         for leftover in found:
@@ -38,5 +40,5 @@ def _run(args: argparse.Namespace) -> str:
         total = f"{len(found)} leftovers, {human(sum(f.size for f in found))}"
         if not args.yes:
             return f"{total}: nothing removed; --yes removes them" if found else "nothing left over"
-        remove(found)
+        remove(found, Memory().forget)
     return f"{total} removed"

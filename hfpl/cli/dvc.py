@@ -2,11 +2,10 @@
 
 import argparse
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from pathlib import Path
 
 from hfpl.params import Params, load_params
-from hfpl.versioning.facts import Output
 
 PARAMS = Path("params.yaml")
 """DVC and the rules read it in the folder of the project."""
@@ -16,7 +15,7 @@ DECLARATION = Path("dvc.yaml")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``hfpl dvc``."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    write = actions.add_parser("write", help="write dvc.yaml and code.yaml from the rules")
+    write = actions.add_parser("write", help="write dvc.yaml and versions.yaml from the jobs")
     write.add_argument(
         "--local",
         nargs="*",
@@ -25,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="stages whose per-image results are not pushed; without the option, as before",
     )
     write.set_defaults(run=_write)
-    code = actions.add_parser("code", help="write code.yaml, the digests of every job's code")
+    code = actions.add_parser("code", help="write versions.yaml, the versions of every job's code")
     code.set_defaults(run=_code)
     run = actions.add_parser("run", help="make a stage's results; what dvc.yaml calls")
     run.add_argument("stage", metavar="STAGE", help="one that dvc.yaml names")
@@ -53,11 +52,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _write(args: argparse.Namespace) -> str:
     from hfpl.versioning.declare import local_stages
-    from hfpl.versioning.facts import planned_outputs
 
     local = local_stages(DECLARATION) if args.local is None else args.local
-    _declare(load_params(PARAMS), planned_outputs(), local)
-    return f"{DECLARATION} written from the rules"
+    _declare(load_params(PARAMS), local)
+    return f"{DECLARATION} written from the jobs and {PARAMS}"
 
 
 def _code(args: argparse.Namespace) -> str:
@@ -68,52 +66,51 @@ def _code(args: argparse.Namespace) -> str:
     return f"{CODE} written"
 
 
-def _declare(params: Params, outputs: Sequence[Output], local: Collection[str]) -> None:
+def _declare(params: Params, local: Collection[str]) -> None:
     from hfpl.storage.atomic import write_text
     from hfpl.versioning.declare import CODE, code_yaml, dvc_yaml
 
-    write_text(DECLARATION, dvc_yaml(params, outputs, local))
+    write_text(DECLARATION, dvc_yaml(params, local))
     write_text(CODE, code_yaml(params))
 
 
 def _run(args: argparse.Namespace) -> str:
-    from hfpl.versioning.declare import dvc_yaml, local_stages
-    from hfpl.versioning.facts import planned_outputs, run_snakemake
+    from hfpl.versioning.declare import dvc_yaml, local_stages, results_of
+    from hfpl.versioning.memory import Memory
     from hfpl.versioning.records import write_records
+    from hfpl.versioning.run import run_snakemake
 
-    outputs = planned_outputs()
-    fitting = dvc_yaml(load_params(PARAMS), outputs, local_stages(DECLARATION))
-    if DECLARATION.read_text(encoding="utf-8") != fitting:
-        raise ValueError(
-            f"{DECLARATION}: does not fit {PARAMS} and the rules; run 'hfpl dvc write'"
-        )
-    own = [output.path for output in outputs if output.stage == args.stage]
+    params = load_params(PARAMS)
+    if DECLARATION.read_text(encoding="utf-8") != dvc_yaml(params, local_stages(DECLARATION)):
+        raise ValueError(f"{DECLARATION}: does not fit {PARAMS} and the jobs; run 'hfpl dvc write'")
+    own = [path for path, stage in results_of(params) if stage == args.stage]
     if not own:
         raise ValueError(f"{args.stage}: the run has no such stage")
     if run_snakemake(["--cores", "all", "--", *own]).returncode:
         raise ValueError(f"{args.stage}: the run has failed")
-    write_records(sorted({Path(path).parent for path in own}))
+    write_records(sorted({Path(path).parent for path in own}), Memory().read)
     return f"stage {args.stage}: {len(own)} results"
 
 
 def _commit(args: argparse.Namespace) -> str:
-    from hfpl.versioning.declare import local_stages
+    from hfpl.versioning.declare import local_stages, results_of
     from hfpl.versioning.dvc import run_dvc
-    from hfpl.versioning.facts import planned_outputs, run_snakemake
+    from hfpl.versioning.memory import Memory
     from hfpl.versioning.records import write_records
+    from hfpl.versioning.run import run_snakemake
 
-    outputs = planned_outputs()
     plan = run_snakemake(["-n"], capture=True)
     if "Nothing to be done" not in plan.stdout + plan.stderr:
         print(plan.stdout + plan.stderr, file=sys.stderr)
         raise ValueError("the run is not finished: 'snakemake --cores all' first")
-    _declare(load_params(PARAMS), outputs, local_stages(DECLARATION))
-    folders = sorted({Path(output.path).parent for output in outputs})
-    records = write_records(folders)
+    params = load_params(PARAMS)
+    _declare(params, local_stages(DECLARATION))
+    folders = sorted({Path(path).parent for path, _ in results_of(params)})
+    records = write_records(folders, Memory().read)
     run_dvc("commit", "--quiet", "--force")
     return (
         f"results of {len(records)} stages are DVC's now; "
-        "'git add dvc.yaml dvc.lock code.yaml params.yaml', 'git commit', 'hfpl dvc push'"
+        "'git add dvc.yaml dvc.lock versions.yaml params.yaml', 'git commit', 'hfpl dvc push'"
     )
 
 
@@ -130,11 +127,11 @@ def _push(args: argparse.Namespace) -> str:
 
 
 def _restore(args: argparse.Namespace) -> str:
-    from hfpl.versioning.declare import is_local, local_stages
-    from hfpl.versioning.facts import planned_outputs, run_snakemake
+    from hfpl.versioning.declare import is_local, local_stages, results_of
+    from hfpl.versioning.run import run_snakemake
 
-    stages = local_stages(DECLARATION)
-    local = [output.path for output in planned_outputs() if is_local(output, stages)]
+    stages, results = local_stages(DECLARATION), results_of(load_params(PARAMS))
+    local = [path for path, stage in results if is_local(path, stage, stages)]
     absent = [path for path in local if not Path(path).is_file()]
     # Alone, because a run that makes them for a reader takes all their readers for outdated.
     if absent and run_snakemake(["--cores", "all", "--", *absent]).returncode:

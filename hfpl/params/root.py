@@ -48,6 +48,12 @@ class Params(Section):
         """The entry of variants that the parameter ``variant`` names."""
         return self.variants[self.variant]
 
+    def file_key(self, key: str) -> str:
+        """The key of params.yaml that a key of a job stands for: of the chosen entries, their own."""
+        kind, dot, rest = key.removeprefix("chosen.").partition(".")
+        named = {"dataset": f"datasets.{self.dataset}", "variant": f"variants.{self.variant}"}
+        return f"{named[kind]}{dot}{rest}" if key.startswith("chosen.") else key
+
     def of_variant(self, name: str) -> "Params":
         """The same parameters with another variant chosen."""
         other = self.model_copy(update={"variant": name})

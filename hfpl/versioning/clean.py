@@ -3,14 +3,14 @@
 import re
 import shutil
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from hfpl.params import Params
-from hfpl.params.reruns import STAGES
 from hfpl.params.runs import ablation_runs, final_runs
-from hfpl.versioning.records import METADATA, forget, result_files, stage_folders
+from hfpl.pipeline import STAGES
+from hfpl.versioning.records import result_files, stage_folders
 
 
 @dataclass(frozen=True)
@@ -75,17 +75,17 @@ def find_leftovers(
 
 
 def committed_results() -> set[str]:
-    """Every result that ``dvc.yaml`` names in any commit of any branch or tag."""
-    command = ["git", "log", "--all", "-p", "-U0", "--format=", "--", "dvc.yaml"]
+    """Every result that ``dvc.lock`` names in any commit of any branch or tag."""
+    command = ["git", "log", "--all", "-p", "-U0", "--format=", "--", "dvc.lock"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return set(re.findall(r"^\+ *- ['\"]?([^'\"\n]+?)['\"]?:?$", done.stdout, re.MULTILINE))
+    return set(re.findall(r"^\+ *- path: ['\"]?([^'\"\n]+?)['\"]?$", done.stdout, re.MULTILINE))
 
 
-def remove(leftovers: Iterable[Leftover], metadata: Path = METADATA) -> None:
-    """Remove them, and what Snakemake remembers of them."""
+def remove(leftovers: Iterable[Leftover], forget: Callable[[Path], None]) -> None:
+    """Remove them, and have Snakemake forget each file."""
     for leftover in leftovers:
         for path in leftover.files:
-            forget(path, metadata)
+            forget(path)
         if leftover.path.is_dir() and not leftover.path.is_symlink():
             shutil.rmtree(leftover.path)
         else:

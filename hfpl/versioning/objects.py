@@ -1,6 +1,7 @@
 """DVC's objects: which ones ``dvc.lock`` names, and which of them the cache really holds."""
 
 import hashlib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,9 +64,20 @@ def read_stages(file: Path) -> dict[str, dict[str, Any]]:
     if not file.is_file():
         raise ValueError(f"{file}: not there; no version of results is checked out")
     try:
-        return YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8"))["stages"]
+        text = file.read_text(encoding="utf-8")
+        for name, value in _chosen(file.parent).items():
+            text = text.replace(f"${{{name}}}", value)
+        return YAML(typ="safe", pure=True).load(text)["stages"]
     except (YAMLError, KeyError, TypeError):
         raise ValueError(f"{file}: not a file of DVC's; restore it with git") from None
+
+
+def _chosen(folder: Path) -> dict[str, str]:
+    """Names of data set and variant in params.yaml, which DVC puts into the paths."""
+    params = folder / "params.yaml"
+    lines = params.read_text(encoding="utf-8").splitlines() if params.is_file() else []
+    found = (re.match(r"(dataset|variant): *([a-z0-9_-]+)", line) for line in lines)
+    return {match[1]: match[2] for match in found if match}
 
 
 def absent(objects: Iterable[Object], cache: Path) -> list[Object]:

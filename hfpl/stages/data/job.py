@@ -52,7 +52,7 @@ ARCHIVE = Job(
     "data_archive",
     "draw a data set, or convert what was downloaded, into one zip in VOC's layout",
     "hfpl.stages.data.archive:write_archive",
-    reads=lambda params: _of_format(params, format_of(params).archive_keys),
+    reads=lambda params: format_of(params).archive_reads,
     inputs=(File("sources", _sources, "", many=True, option=False),),
     outputs=(
         File("archive", lambda p, common, names: [archive(p, common)], "zip to write"),
