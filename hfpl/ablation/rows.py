@@ -1,12 +1,17 @@
-"""Rows: what is kept of a finished run, small enough to be committed with the docs.
+"""Rows: what is kept of finished runs, one CSV per comparison, small enough to be committed.
 
-A row is named by a digest of the parameters and the code of all jobs behind it: the same run is not
-made again where its row is there.
+A run is known by its key: a digest of the parameters and of the versions of the code behind its
+scores. A run whose key is there is not made again.
 """
 
 import csv
+import fcntl
+import io
+import json
 import os
-from collections.abc import Iterable, Sequence
+import subprocess
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +20,24 @@ from hfpl.params.root import Params
 from hfpl.params.runs import run_parts
 from hfpl.pipeline import JOBS
 from hfpl.stages.evaluate.table import read_rows as read_scores
-from hfpl.storage.atomic import read_json, write_json
+from hfpl.storage.atomic import write_text
 
 ADDON = ("cam.isl.", "cam.fsl.")
 """Sections of the added losses."""
 SCORES = ("split", "stage", "post_processing", "threshold", "threshold_chosen", "images", "miou",
           "contour_f")  # fmt: skip
 """Columns of the table of scores that a row keeps."""
-_NEEDED = {"dataset", "run", "variant", "method", "isl", "fsl", "values", "changes", "seed",
-           "device", "cores", "seconds", "scores"}  # fmt: skip
+OF_RUN = ("key", "run", "dataset", "variant", "method", "isl", "fsl", "seed", "changes", "values",
+          "commit", "device", "cores", "seconds")  # fmt: skip
+"""Columns that all scores of a run have in common."""
+COUNTS = "counts"
+"""Column of what the scores were computed of, per class, as JSON; empty in rows of before."""
+COLUMNS = (*OF_RUN, *SCORES, COUNTS)
+_JSON = {"fsl", "seed", "changes", "values", "cores", "seconds", "threshold", "images", "miou",
+         "contour_f", COUNTS}  # fmt: skip
 
 
-def run_digest(params: Params, content: object, *, final: bool) -> str:
+def run_key(params: Params, content: object, *, final: bool) -> str:
     """Digest of all that a run's scores depend on.
 
     Args:
@@ -34,7 +45,7 @@ def run_digest(params: Params, content: object, *, final: bool) -> str:
         content: what the parameters do not say: of a folder its files, of given weights a hash.
         final: whether the run goes on to segmentation.
     """
-    keys = {job: JOBS[job].key(params) for job in _jobs_behind(params, final)}
+    keys = {name: JOBS[name].key(params) for name in _jobs_behind(params, final)}
     return key_digest({"jobs": keys, "content": content})
 
 
@@ -42,19 +53,13 @@ def _jobs_behind(params: Params, final: bool) -> list[str]:
     names = list(JOBS)
     last = "evaluate_table" if final else "cam_infer"
     behind = [*names[: names.index(last) + 1], *([] if final else ["evaluate_cams"])]
-    return [name for name in behind if JOBS[name].when(params)]
+    return [name for name in behind if JOBS[name].when(params) and name != "segment_model"]
 
 
-def write_row(
-    params: Params,
-    run: str,
-    digest: str,
-    scores: Path,
-    device: str,
-    logs: Iterable[Path],
-    output: Path,
-) -> None:
-    """Write the row of a finished run.
+def make_row(
+    params: Params, run: str, key: str, scores: Path, device: str, logs: Iterable[Path]
+) -> dict[str, Any]:
+    """The row of a finished run.
 
     Args:
         params: of the run.
@@ -62,41 +67,90 @@ def write_row(
         device: that its networks were trained on.
         logs: benchmark files of its jobs, for the time they took; those that are there count.
     """
-    variant = params.variants[params.variant]
-    rows = read_scores(scores, SCORES)
+    variant = params.chosen_variant
     active = JOBS["cam_train"].values(params)
-    row = {
-        "dataset": params.dataset,
+    return {
+        "key": key,
         "run": run,
+        "dataset": params.dataset,
         "variant": params.variant,
         "method": variant.method,
         "isl": variant.isl,
         "fsl": variant.fsl,
-        "values": {key: active[key] for key in active if key.startswith(ADDON)},
-        "changes": {k: v for k, v in run_parts(run)[1].items() if k != "seed"},
         "seed": variant.seed,
-        "digest": digest,
+        "changes": {k: v for k, v in run_parts(run)[1].items() if k != "seed"},
+        "values": {key: active[key] for key in active if key.startswith(ADDON)},
+        "commit": _commit(),
         "device": device,
         "cores": os.cpu_count(),
         "seconds": round(_seconds(logs), 1),
-        "scores": [{name: score[name] for name in SCORES} for score in rows],
+        "scores": [
+            {**{name: score[name] for name in SCORES}, COUNTS: score.get(COUNTS)}
+            for score in read_scores(scores, SCORES)
+        ],
     }
-    write_json(output, row)
 
 
-def read_rows(paths: Sequence[Path]) -> list[dict[str, Any]]:
-    """Rows of files.
+def add_row(file: Path, row: Mapping[str, Any]) -> None:
+    """Add a run to a comparison's CSV, in place of one with its key; several may do so at once."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.with_suffix(".lock").open("a") as lock:
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        others = [other for other in read_rows([file]) if other["key"] != row["key"]]
+        write_text(file, rows_as_csv([*others, row]))
+
+
+def rows_as_csv(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Rows as CSV, a line per score, sorted by run; text as it is, all else as JSON."""
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for row in sorted(rows, key=lambda row: (row["run"], row["device"], row["key"])):
+        for score in row["scores"]:
+            line = {**{name: row[name] for name in OF_RUN}, **score}
+            writer.writerow({k: _cell(v) if k in _JSON else v for k, v in line.items()})
+    return buffer.getvalue()
+
+
+def _cell(value: Any) -> str:
+    return "" if value is None else json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+def read_rows(files: Sequence[Path]) -> list[dict[str, Any]]:
+    """Runs of comparisons' CSV files, in their order; none of a file that is not there.
 
     Raises:
-        ValueError: a file is no row.
+        ValueError: a file is none; the message names it.
     """
-    rows = []
-    for path in paths:
-        row = read_json(path)
-        if not (isinstance(row, dict) and row.keys() >= _NEEDED):
-            raise ValueError(f"{path}: not the row of a run; remove it")
-        rows.append(row)
-    return rows
+    found: dict[str, dict[str, Any]] = {}
+    for file in filter(Path.is_file, files):
+        try:
+            with file.open(encoding="utf-8", newline="") as text:
+                for line in csv.DictReader(text):
+                    cells = {k: _value(k, line[k]) for k in COLUMNS}
+                    run = {name: cells[name] for name in OF_RUN}
+                    row = found.setdefault(cells["key"], {**run, "scores": []})
+                    row["scores"].append({name: cells[name] for name in (*SCORES, COUNTS)})
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{file}: not the rows of a comparison: {error}; restore it") from None
+    return list(found.values())
+
+
+def _value(name: str, text: str) -> Any:
+    if name not in _JSON:
+        return text
+    return json.loads(text) if text else None
+
+
+def _commit() -> str:
+    """The commit that is checked out, with a + where files differ from it; empty without git."""
+    command = ["git", "describe", "--always", "--dirty=+", "--abbrev=12", "--match="]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError:
+        return ""
+    return done.stdout.strip()
 
 
 def _seconds(logs: Iterable[Path]) -> float:

@@ -3,44 +3,53 @@
 import argparse
 from pathlib import Path
 
-from hfpl.cli.job import add_params, read_params
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``hfpl ablation``."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
 
-    row = actions.add_parser("row", help="write the row of a finished run")
-    add_params(row, "cam_train", variant=True)
-    row.add_argument("--digest", required=True, help="of all that the run's scores depend on")
-    add_file(row, "scores", "its table of scores, or that of its CAMs (.json)")
-    add_file(row, "model", "its CAM network, for the device it was trained on")
+    row = actions.add_parser("row", help="keep the row of a finished run")
+    row.add_argument("--params", type=Path, default=Path("params.yaml"), metavar="FILE")
+    row.add_argument("--variant", required=True, metavar="NAME", help="name of the run")
+    row.add_argument("--key", required=True, help="digest of all that the run's scores depend on")
+    _add_file(row, "scores", "its table of scores, or that of its CAMs (.json)")
+    _add_file(row, "model", "its CAM network, for the device it was trained on")
     row.add_argument(
-        "--logs", type=Path, nargs="*", default=[], metavar="FILE", help="benchmark files (.tsv)"
+        "--benchmarks", type=Path, nargs="*", default=[], metavar="FILE", help="of its jobs (.tsv)"
     )
-    add_file(row, "row", "row to write (.json)")
+    _add_file(row, "rows", "rows of the comparison, to add it to (.csv)")
+    _add_file(row, "row", "the same row by itself (.json)")
     row.set_defaults(run=_row)
 
     table = actions.add_parser("table", help="compare runs by their rows")
-    add_file(table, "rows", "rows of runs (.json)", nargs="+")
+    _add_file(table, "rows", "rows of comparisons (.csv)", nargs="+")
+    table.add_argument("--keys", nargs="+", help="the runs to compare (default: all)")
     for kind, ending in (("json", "json"), ("csv", "csv"), ("markdown", "md"), ("figure", "png")):
-        add_file(table, kind, f"comparison to write (.{ending})")
+        _add_file(table, kind, f"comparison to write (.{ending})")
     table.add_argument("--remark", default="", help="stands above the tables")
-    table.add_argument("--log", type=Path, metavar="FILE", help="append messages to this file")
     table.set_defaults(run=_table)
+    for action in (row, table):
+        action.add_argument("--log", type=Path, metavar="FILE", help="append messages to this file")
+
+
+def _add_file(parser: argparse.ArgumentParser, name: str, text: str, **more: object) -> None:
+    parser.add_argument(f"--{name}", type=Path, required=True, metavar="FILE", help=text, **more)
 
 
 def _row(args: argparse.Namespace) -> str:
-    from hfpl.ablation.rows import write_row
+    from hfpl.ablation.rows import add_row, make_row
+    from hfpl.params.load import load_params, resolve
+    from hfpl.storage.atomic import write_json
     from hfpl.storage.tensors import load_tensors
 
-    params = read_params(args)
-    run = args.variant or params.variant
+    params = resolve(load_params(args.params), args.variant)
     _, facts = load_tensors(args.model)
     if "device" not in facts:
         raise ValueError(f"{args.model}: does not say what device it was trained on")
-    write_row(params, run, args.digest, args.scores, facts["device"], args.logs, args.row)
-    return f"row of {run}"
+    row = make_row(params, args.variant, args.key, args.scores, facts["device"], args.benchmarks)
+    add_row(args.rows, row)
+    write_json(args.row, row)
+    return f"row of {args.variant}"
 
 
 def _table(args: argparse.Namespace) -> str:
@@ -51,7 +60,11 @@ def _table(args: argparse.Namespace) -> str:
     from hfpl.stages.report.plots import plot_style, save_figure
     from hfpl.storage.atomic import write_json, write_text
 
-    runs = read_rows(args.rows)
+    known = {row["key"]: row for row in read_rows(args.rows)}
+    lost = [key for key in args.keys or [] if key not in known]
+    if lost:
+        raise ValueError(f"{args.rows[0]}: has no row of the run {lost[0]}; restore it")
+    runs = [known[key] for key in args.keys or known]
     rows = compare(runs)
     write_json(args.json, {"rows": rows})
     write_text(args.csv, as_csv(rows))

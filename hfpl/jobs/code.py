@@ -1,9 +1,9 @@
 """The code of a job: its version, as long as nobody edited what was recorded with it.
 
-``hfpl/code.yaml`` records, for each job and each plug-in, a version and a digest of the syntax
-trees behind it. Where today's digest is the recorded one, results depend on the version alone; where
-it is not, somebody has edited the code and results depend on the digest, until 'hfpl code' says that
-they are the same, or raises the version.
+``hfpl/code.yaml`` records a version of each job and each plug-in, and a digest of the syntax trees
+behind it. Where today's digest is the recorded one, results depend on the version alone. Where it is
+not, somebody has edited the code, and results depend on the digest until 'hfpl code' says that they
+are the same, or raises the version.
 """
 
 import ast
@@ -23,6 +23,8 @@ RECORD = PACKAGE / "code.yaml"
 _WITHOUT_RESULTS = ("hfpl.jobs", "hfpl.params", "hfpl.sections", "hfpl.cli")
 """Packages that change no result: progress, messages and the command line; types and bounds of
 parameters, whose values are dependencies themselves. Plug-ins count where a job names them."""
+_DECLARING = (".job", ".params")
+"""Modules of a stage that say what a job is and has, and compute nothing."""
 
 
 class Recorded(NamedTuple):
@@ -102,7 +104,7 @@ def code_digest(module: str) -> str:
     waiting = [module]
     while waiting:
         name = waiting.pop()
-        if name in trees or name.startswith(_WITHOUT_RESULTS):
+        if name in trees or name.startswith(_WITHOUT_RESULTS) or name.endswith(_DECLARING):
             continue
         tree = _tree(name)
         if tree is None:

@@ -49,7 +49,7 @@ class Params(Section):
         return self.variants[self.variant]
 
     def file_key(self, key: str) -> str:
-        """The key of params.yaml that a key of a job stands for: of the chosen entries, their own."""
+        """The key of params.yaml that a job's key stands for: ``chosen`` are entries of tables."""
         kind, dot, rest = key.removeprefix("chosen.").partition(".")
         named = {"dataset": f"datasets.{self.dataset}", "variant": f"variants.{self.variant}"}
         return f"{named[kind]}{dot}{rest}" if key.startswith("chosen.") else key

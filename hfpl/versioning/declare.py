@@ -1,4 +1,4 @@
-"""``dvc.yaml``, written from the declarations of the jobs: a DVC stage per stage of the pipeline."""
+"""``dvc.yaml``, written from the jobs' declarations: a DVC stage per stage of the pipeline."""
 
 import io
 import re
@@ -84,7 +84,7 @@ def _stage(
 
 
 def _dependencies(stage: str, own: list[Made], made: list[Made], params: Params) -> Iterator[str]:
-    """Records of the stages that a stage reads, files that no stage makes, and a data set's folder."""
+    """Records of the stages that a stage reads, and files and folders that no stage makes."""
     maker = {path: one.job.stage for one in made for path in one.outputs}
     inputs = sorted({path for one in own for path in one.inputs} | _archives(own, made))
     found = (

@@ -1,10 +1,10 @@
 """What Snakemake remembers of results, and all that this project does to it.
 
 Snakemake keeps a record of each result in ``.snakemake``. No version of a result brings it along,
-and a killed run leaves a lock there. :func:`attach` makes a plan see the records that came with results
-(:mod:`hfpl.versioning.records`) without writing a byte; a run writes them down when it starts, and
-clears up behind a run that was killed. Everything goes through the interface that both of
-Snakemake's backends share; a test fails where a new Snakemake changes it.
+and a killed run leaves a lock there. :func:`attach` makes a plan see the records that came with
+results (:mod:`hfpl.versioning.records`) without writing a byte; a run writes them down when it
+starts, and clears up behind a run that was killed. A test fails where a new Snakemake changes what
+this module relies on.
 """
 
 import os

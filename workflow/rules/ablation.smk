@@ -1,7 +1,70 @@
 # Stage ablation: variants over several seeds, each compared with its method's own baseline. No part
 # of 'all': 'snakemake ablation' compares CAMs, 'snakemake ablation-final' what becomes of them.
 
-from hfpl.jobs.code import code_digest
+from hfpl.ablation.estimate import in_words, seconds_left
+from hfpl.ablation.rows import read_rows, run_key
+from hfpl.params.runs import ablation_runs, final_runs
+from hfpl.stages.pretrain.job import TRAINED, given_weights
+from hfpl.storage.digest import file_digest
+
+RUNS = {"ablation": ablation_runs, "ablation-final": final_runs}
+# A finished run leaves a row in the comparison's CSV, which is a source like any other from then
+# on: a run whose key is there is not made again, also where its results are not.
+ROWS = f"{SETTINGS['rows']}/{PARAMS.dataset}"
+ROW_FILES = [f"{ROWS}/{comparison}.csv" for comparison in RUNS]
+ROW = f"{COMMON}/{{comparison}}/rows/{{variant}}.{{key}}.json"
+COMPARED = f"{COMMON}/{{comparison}}/{{kind}}"
+COMPARED_KINDS = ["table.json", "table.csv", "table.md", "comparison.png"]
+
+
+@cache
+def finished_rows():
+    return {row["key"]: row for row in read_rows([Path(file) for file in ROW_FILES])}
+
+
+@cache
+def ablation_keys(comparison):
+    """Run → key of all runs of a comparison."""
+    final = comparison == "ablation-final"
+    weights = given_weights(PARAMS, TRAINED if final else ["cam"])
+    content = [file_digest(file for file in weights if Path(file).is_file())]
+    if not FORMAT.archived:
+        content += [FORMAT.fingerprint(part) for part in ("images", "masks")]
+    runs = RUNS[comparison](PARAMS)
+    return {run: run_key(run_params(run), content, final=final) for run in runs}
+
+
+def rows_to_make(wildcards):
+    return [
+        ROW.format(comparison=wildcards.comparison, variant=run, key=key)
+        for run, key in ablation_keys(wildcards.comparison).items()
+        if key not in finished_rows()
+    ]
+
+
+def scores_of(wildcards):
+    table, cams = (JOBS[name] for name in ("evaluate_table", "evaluate_cams"))
+    file = table["json"] if wildcards.comparison == "ablation-final" else cams["out"]
+    return file.patterns(PARAMS, COMMON)
+
+
+def ablation_note(dag):
+    """How many runs of a comparison are to be made, and how long that takes; empty without any."""
+    rows = [job for job in dag.needrun_jobs() if job.rule.name == "ablation_row"]
+    if not rows:
+        return ""
+    names = sorted({job.wildcards.variant for job in rows})
+    variants = [params.chosen_variant for params in map(run_params, names)]
+    done = read_rows([Path(ROW_FILES[0])])
+    done = [row for row in done if row["device"].startswith("CPU") == (not gpus(None))]
+    seconds = seconds_left(variants, done)
+    at_once = 1 if gpus(None) else max(1, (workflow.cores or THREADS) // THREADS)
+    time = (
+        f"about {in_words(seconds / at_once)} by what {len(done)} finished runs took"
+        if seconds
+        else "no finished run tells how long they take"
+    )
+    return f"ablation: {len(names)} runs to be made; {time}."
 
 
 rule ablation_row:
@@ -11,27 +74,28 @@ rule ablation_row:
     output:
         ROW,
     log:
-        f"{VARIANT}/evaluate/logs/{{comparison}}-{{digest}}.log",
+        f"{VARIANT}/evaluate/logs/{{comparison}}-{{key}}.log",
     wildcard_constraints:
         comparison="|".join(RUNS),
-        digest=f"(?!{'|'.join(FINISHED)})[0-9a-f]{{16}}" if FINISHED else "[0-9a-f]{16}",
+        key="[0-9a-f]{16}",
     localrule: True
     threads: 1
     resources:
         mem_mb=500,
         runtime=10,
     params:
-        file=SETTINGS["params"],
+        params=SETTINGS["params"],
+        rows=f"{ROWS}/{{comparison}}.csv",
+        benchmarks=f"{COMMON}/{{variant}}/*/logs/*.tsv",
     shell:
-        "hfpl ablation row --params {params.file:q} --variant {wildcards.variant}"
-        " --log {log:q}"
-        " --digest {wildcards.digest} --scores {input.scores:q} --model {input.model:q}"
-        f" --logs {COMMON}/{{wildcards.variant}}/*/logs/*.tsv --row {{output:q}}"
+        "hfpl ablation row --params {params.params:q} --variant {wildcards.variant} --log {log:q}"
+        " --key {wildcards.key} --scores {input.scores:q} --model {input.model:q}"
+        " --benchmarks {params.benchmarks} --rows {params.rows:q} --row {output:q}"
 
 
 rule ablation_table:
     input:
-        lambda wildcards: ablation_rows(wildcards.comparison),
+        rows_to_make,
     output:
         json=COMPARED.format(comparison="{comparison}", kind="table.json"),
         csv=report(
@@ -57,13 +121,15 @@ rule ablation_table:
         mem_mb=1000,
         runtime=10,
     params:
-        key={
-            "code": code_digest("hfpl.cli.ablation"),
+        files=ROW_FILES,
+        key=lambda wildcards: {
             "remark": PARAMS.ablation.remark,
+            "runs": " ".join(ablation_keys(wildcards.comparison).values()),
         },
     shell:
-        "hfpl ablation table --log {log:q} --rows {input:q} --json {output.json:q}"
-        " --remark {params.key[remark]:q} --csv {output.csv:q} --markdown {output.markdown:q} --figure {output.figure:q}"
+        "hfpl ablation table --log {log:q} --rows {params.files:q} --keys {params.key[runs]}"
+        " --json {output.json:q} --remark {params.key[remark]:q} --csv {output.csv:q}"
+        " --markdown {output.markdown:q} --figure {output.figure:q}"
 
 
 rule ablation:

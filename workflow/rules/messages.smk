@@ -65,7 +65,9 @@ def job_reasons(dag, job):
     # Snakemake's own reason leaves this out where an input changes too.
     changed = workflow.persistence.params_changed(job)
     if changed:
-        yield from key_changes(as_key(changed.only_old), as_key(changed.only_new))
+        params = run_params(job.wildcards.get("variant"))
+        keys = (as_key(values, params) for values in (changed.only_old, changed.only_new))
+        yield from key_changes(*keys)
     if reason.code_changed:
         yield "its rule"
     if reason.incomplete_output:
@@ -81,8 +83,8 @@ def job_reasons(dag, job):
         yield from sorted(makers)
 
 
-def as_key(values):
-    """The key of a job from what Snakemake recorded of a rule's params."""
+def as_key(values, params):
+    """The key of a job from what Snakemake recorded of a rule's params, as params.yaml has it."""
     found = {}
     for value in values:
         try:
@@ -90,7 +92,7 @@ def as_key(values):
         except (ValueError, SyntaxError):
             continue
         if isinstance(parsed, dict):
-            found |= parsed
+            found |= {params.file_key(name): value for name, value in parsed.items()}
     return found
 
 

@@ -1,7 +1,5 @@
 """Jobs of stage evaluate."""
 
-from typing import NamedTuple
-
 from hfpl.jobs.job import SPLITS, File, Job, Names, Params, filled
 from hfpl.stages.cam.job import INFER
 from hfpl.stages.data.job import TRUTH
@@ -9,23 +7,14 @@ from hfpl.stages.pseudo.job import PSEUDO
 from hfpl.stages.segment.job import TEST
 from hfpl.stages.walk.job import WALK
 
-
-class Scored(NamedTuple):
-    """Label maps, or scores whose largest wins, and what the table of scores calls them."""
-
-    file: File
-    stage: str
-    post_processing: str
-
-
 SCORED = {
-    "pseudo-low": Scored(PSEUDO["low"], "pseudo", "CRF at alpha_low"),
-    "pseudo-high": Scored(PSEUDO["high"], "pseudo", "CRF at alpha_high"),
-    "walk": Scored(WALK["labels"], "walk", "none"),
-    "segment-plain": Scored(TEST["plain"], "segment", "none"),
-    "segment-crf": Scored(TEST["refined"], "segment", "CRF"),
+    "pseudo-low": PSEUDO["low"],
+    "pseudo-high": PSEUDO["high"],
+    "walk": WALK["labels"],
+    "segment-plain": TEST["plain"],
+    "segment-crf": TEST["refined"],
 }
-"""Name of a file of scores → what it scores, in the order of the table."""
+"""Name of a file of scores → what it scores: label maps, or scores whose largest wins."""
 
 CAMS = Job(
     "evaluate_cams",
@@ -43,8 +32,7 @@ CAMS = Job(
 
 def _scored(params: Params, common: str, names: Names) -> list[str]:
     """Shards of all splits of what a file of scores is named after."""
-    file = SCORED[names["scored"]].file
-    return file.as_input("results", "", over=SPLITS).patterns(params, common)
+    return SCORED[names["scored"]].as_input("results", "", over=SPLITS).patterns(params, common)
 
 
 MASKS = Job(

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from hfpl.jobs.settings import Settings
-from hfpl.stages.evaluate.job import SCORED
 from hfpl.stages.evaluate.score import NOT_SCORED, score_predictions, scored_splits, table_row
+from hfpl.stages.evaluate.scored import SCORED
 from hfpl.storage.atomic import write_json
 from hfpl.storage.manifest import ImageRecord
 from hfpl.storage.reading import ImageRoot
@@ -30,7 +30,7 @@ def evaluate_masks(
 
     Args:
         results: shards of all splits: label maps, or the scores of every label, whose largest wins.
-        scored: what it is, of :data:`hfpl.stages.evaluate.job.SCORED`.
+        scored: what it is, of :data:`hfpl.stages.evaluate.scored.SCORED`.
     """
     source, root, what = Shards(results), ImageRoot(images), SCORED[scored]
 

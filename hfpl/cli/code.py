@@ -1,0 +1,36 @@
+"""``hfpl code``: which code was edited since it was recorded, and whether results changed."""
+
+import argparse
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``hfpl code``."""
+    choice = parser.add_mutually_exclusive_group()
+    choice.add_argument(
+        "--same",
+        action="store_true",
+        help="record the edited code under its versions of before, if micro runs with the "
+        "recorded code and with this one give the same bytes (minutes)",
+    )
+    choice.add_argument(
+        "--raise",
+        nargs="+",
+        metavar="NAME",
+        dest="raised",
+        help="jobs or plug-ins whose results change: a new version each; 'edited' for all edited",
+    )
+    parser.set_defaults(run=_run)
+
+
+def _run(args: argparse.Namespace) -> str:
+    from hfpl.versioning.code import accept, edited, raise_versions
+
+    if args.same:
+        return f"{len(accept())} recorded again: their results are the same"
+    if args.raised:
+        names = edited() if args.raised == ["edited"] else args.raised
+        return f"new versions: {', '.join(raise_versions(names))}"
+    names = edited()
+    for name in names:
+        print(f"{name}: edited")
+    return f"{len(names)} edited; --same or --raise records them" if names else "nothing is edited"

@@ -1,0 +1,147 @@
+"""The record of the jobs' code: what was edited since, and whether that changed results."""
+
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from hfpl.jobs.code import RECORD, Recorded, code_digest, module_of, record, record_text
+from hfpl.params.plugins import plugin_names
+from hfpl.params.presets import preset_text
+from hfpl.pipeline import JOBS
+from hfpl.storage.atomic import write_text
+
+KINDS = ("backbones", "methods")
+"""Packages of plug-ins that jobs load by name."""
+
+
+def units() -> dict[str, str]:
+    """Every job and plug-in of the record → its module."""
+    jobs = {name: job.function.partition(":")[0] for name, job in JOBS.items()}
+    plugins = (f"{kind}/{n}" for kind in KINDS for n in plugin_names(f"hfpl.plugins.{kind}"))
+    return {**jobs, **{unit: module_of(unit) for unit in plugins}}
+
+
+def edited() -> list[str]:
+    """Jobs and plug-ins whose code is not the recorded one."""
+    known = record()
+    return [
+        unit
+        for unit, module in units().items()
+        if unit not in known or known[unit].digest != code_digest(module)
+    ]
+
+
+def raise_versions(names: Iterable[str]) -> list[str]:
+    """Record the code of now under a new version, so that results are made again.
+
+    Raises:
+        ValueError: no such job or plug-in.
+    """
+    every, known = units(), dict(record())
+    names = list(names)
+    for name in names:
+        if name not in every:
+            raise ValueError(f"{name}: no job or plug-in; known: {', '.join(every)}")
+        version = known[name].version + 1 if name in known else 1
+        known[name] = Recorded(version, code_digest(every[name]))
+    _write({unit: known[unit] for unit in every if unit in known})
+    return names
+
+
+def accept() -> list[str]:
+    """Record the code of now under the versions of before, if micro runs give the same bytes.
+
+    Raises:
+        ValueError: results differ, or micro does not run what was edited.
+    """
+    changed, every, known = edited(), units(), dict(record())
+    new = [unit for unit in changed if unit not in known]
+    if new:
+        raise ValueError(f"{new[0]}: not in the record yet; 'hfpl code --raise {new[0]}' adds it")
+    variants = _variants_for(changed)
+    commit = _git("log", "-1", "--format=%H", "--", str(RECORD)).strip()
+    if not commit:
+        raise ValueError(f"{RECORD}: in no commit, so there is nothing to compare with")
+    with tempfile.TemporaryDirectory() as folder:
+        before, now = Path(folder) / "before", Path(folder) / "now"
+        _git("worktree", "add", "--quiet", "--detach", str(before), commit)
+        try:
+            for variant in variants:
+                found = [
+                    _micro(code, now / name, variant)
+                    for name, code in (("1", before), ("2", RECORD.parents[1]))
+                ]
+                differing = sorted(k for k in found[1] if found[0].get(k) != found[1][k])
+                if differing:
+                    raise ValueError(
+                        f"{differing[0]} of variant {variant} differs from that of {commit[:12]}; "
+                        "'hfpl code --raise' what changes results, of " + ", ".join(changed)
+                    )
+        finally:
+            _git("worktree", "remove", "--force", str(before))
+    for unit in changed:
+        known[unit] = Recorded(known[unit].version, code_digest(every[unit]))
+    _write(known)
+    return changed
+
+
+def _variants_for(changed: Iterable[str]) -> list[str]:
+    """Variants of micro that run what was edited.
+
+    Raises:
+        ValueError: no variant of micro does.
+    """
+    variants = ["seam-isl-fsl"]
+    for unit in changed:
+        kind, _, name = unit.partition("/")
+        if kind == "methods" and name != "seam":
+            variants.append(f"{name}-isl-fsl")
+        elif unit not in _RUN_BY_MICRO and unit not in JOBS or unit == "data_download":
+            raise ValueError(f"{unit}: micro does not run it; 'hfpl code --raise {unit}' instead")
+    return variants
+
+
+_RUN_BY_MICRO = ("backbones/small", "methods/seam", "formats/shapes", "refiners/crf",
+                 "metrics/miou", "metrics/contour_f")  # fmt: skip
+
+
+def _micro(code: Path, folder: Path, variant: str) -> dict[str, str]:
+    """Digest of every result of a micro run with the code of a checkout, by path."""
+    folder = folder / variant
+    folder.mkdir(parents=True)
+    text = preset_text("micro", [f"variant={variant}"])
+    (folder / "params.yaml").write_text(text, encoding="utf-8")
+    print(f"micro run of {variant} with the code in {code}", file=sys.stderr, flush=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", "-s", str(code / "workflow" / "Snakefile"),
+         "-d", str(folder), "--cores", "2", "--quiet", "all"],
+        env={**os.environ, "PYTHONPATH": str(code)},
+        text=True,
+        capture_output=True,
+        check=False,
+    )  # fmt: skip
+    if done.returncode:
+        raise ValueError(f"the micro run with the code in {code} fails: {done.stderr[-500:]}")
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted((folder / "results").rglob("*"))
+        if path.is_file() and "logs" not in path.parts
+    }
+
+
+def _write(entries: Mapping[str, Recorded]) -> None:
+    write_text(RECORD, record_text(entries))
+    record.cache_clear()
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(
+        ["git", *arguments], cwd=RECORD.parent, text=True, capture_output=True, check=False
+    )
+    if done.returncode:
+        raise ValueError(f"git {arguments[0]}: {done.stderr.strip()}")
+    return done.stdout
