@@ -3,13 +3,17 @@
 import argparse
 from pathlib import Path
 
+from hfpl.cli.job import params_of
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``hfpl ablation``."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
 
     row = actions.add_parser("row", help="keep the row of a finished run")
-    row.add_argument("--params", type=Path, default=Path("params.yaml"), metavar="FILE")
+    row.add_argument(
+        "--params", type=Path, default=Path("params.yaml"), metavar="FILE", help="parameters"
+    )
     row.add_argument("--variant", required=True, metavar="NAME", help="name of the run")
     row.add_argument("--key", required=True, help="digest of all that the run's scores depend on")
     _add_file(row, "scores", "its table of scores, or that of its CAMs (.json)")
@@ -38,11 +42,10 @@ def _add_file(parser: argparse.ArgumentParser, name: str, text: str, **more: obj
 
 def _row(args: argparse.Namespace) -> str:
     from hfpl.ablation.rows import add_row, make_row
-    from hfpl.params.load import load_params, resolve
     from hfpl.storage.atomic import write_json
     from hfpl.storage.tensors import load_tensors
 
-    params = resolve(load_params(args.params), args.variant)
+    params = params_of(args.params, args.variant)
     _, facts = load_tensors(args.model)
     if "device" not in facts:
         raise ValueError(f"{args.model}: does not say what device it was trained on")
@@ -65,6 +68,8 @@ def _table(args: argparse.Namespace) -> str:
     if lost:
         raise ValueError(f"{args.rows[0]}: has no row of the run {lost[0]}; restore it")
     runs = [known[key] for key in args.keys or known]
+    if not runs:
+        raise ValueError(f"{args.rows[0]}: holds no run; 'snakemake ablation' makes them")
     rows = compare(runs)
     write_json(args.json, {"rows": rows})
     write_text(args.csv, as_csv(rows))

@@ -10,6 +10,7 @@ from typing import Any
 from hfpl.jobs.code import code_again
 from hfpl.jobs.job import File, Job
 from hfpl.jobs.key import key_digest
+from hfpl.params import Params
 from hfpl.params.load import ParamsError, load_params, resolve
 from hfpl.storage.digest import file_digest
 
@@ -116,14 +117,14 @@ def run_job(args: argparse.Namespace) -> str:
     for name in ("images", "downloads"):
         if getattr(job, name):
             given[name] = getattr(args, name)
-    inputs = _existing(job, files)
-    if job.kind == "training":
-        # A checkpoint is of use for this very training alone.
-        given["digest"] = key_digest(key) + file_digest(inputs)
     if job.kind != "plain":
         from hfpl.jobs.runtime import set_up
 
         given["runtime"] = set_up(args.device, args.threads, args.workers)
+    inputs = _existing(job, files)
+    if job.kind == "training":
+        # A checkpoint is of use for this very training alone.
+        given["digest"] = key_digest(key) + file_digest(inputs)
     module, _, function = job.function.partition(":")
     return getattr(import_module(module), function)(job.settings(key), **given)
 
@@ -131,12 +132,7 @@ def run_job(args: argparse.Namespace) -> str:
 def _key(args: argparse.Namespace, job: Job) -> dict[str, Any]:
     """All that the results depend on besides the inputs: of the rule, or of a parameter file."""
     if args.settings is None:
-        params = load_params(args.params)
-        if getattr(args, "variant", None):
-            try:
-                params = resolve(params, args.variant)
-            except ParamsError as error:
-                raise ParamsError(f"--variant {error}") from None
+        params = params_of(args.params, getattr(args, "variant", None))
         if "variant" in job.names:
             args.variant = args.variant or params.variant
         return job.key(params)
@@ -148,6 +144,21 @@ def _key(args: argparse.Namespace, job: Job) -> dict[str, Any]:
     if planned != code_again(planned, job.function):
         raise ValueError("the code was changed since this run was planned; start snakemake again")
     return key
+
+
+def params_of(file: Path, variant: str | None) -> Params:
+    """Parameters of a file, with another variant or run chosen if one is named.
+
+    Raises:
+        ParamsError: as :func:`hfpl.params.load_params`, or no such variant.
+    """
+    params = load_params(file)
+    if not variant:
+        return params
+    try:
+        return resolve(params, variant)
+    except ParamsError as error:
+        raise ParamsError(f"--variant {error}") from None
 
 
 def _existing(job: Job, files: Mapping[str, Any]) -> list[Path]:

@@ -9,7 +9,9 @@ from hfpl.params.downloads import sources_of
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``hfpl data sources``."""
-    parser.add_argument("--params", type=Path, default=Path("params.yaml"), metavar="FILE")
+    parser.add_argument(
+        "--params", type=Path, default=Path("params.yaml"), metavar="FILE", help="parameters"
+    )
     parser.add_argument(
         "--downloads",
         type=Path,

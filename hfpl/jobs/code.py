@@ -1,9 +1,9 @@
 """The code of a job: its version, as long as nobody edited what was recorded with it.
 
 ``hfpl/code.yaml`` records a version of each job and each plug-in, and a digest of the syntax trees
-behind it. Where today's digest is the recorded one, results depend on the version alone. Where it is
-not, somebody has edited the code, and results depend on the digest until 'hfpl code' says that they
-are the same, or raises the version.
+behind it. Where today's digest is the recorded one, results depend on the version alone. Where it
+is not, somebody has edited the code, and results depend on the digest until 'hfpl code' says that
+they are the same, or raises the version.
 """
 
 import ast
@@ -88,9 +88,9 @@ def record(path: Path = RECORD) -> Mapping[str, Recorded]:
 def record_text(entries: Mapping[str, Recorded]) -> str:
     """The record as YAML, a line each, sorted, so that branches merge line by line."""
     lines = (
-        f"{u}: {{version: {r.version}, digest: {r.digest}}}\n" for u, r in sorted(entries.items())
+        f'{u}: {{version: {r.version}, digest: "{r.digest}"}}' for u, r in sorted(entries.items())
     )
-    return "# Written by 'hfpl code'; see hfpl/jobs/code.py.\n" + "".join(lines)
+    return "\n".join(["# Written by 'hfpl code'; see hfpl/jobs/code.py.", *lines, ""])
 
 
 @cache

@@ -56,8 +56,12 @@ class Params(Section):
 
     def of_variant(self, name: str) -> "Params":
         """The same parameters with another variant chosen."""
-        other = self.model_copy(update={"variant": name})
-        other.__dict__.pop("content", None)  # a copy takes what is cached along
+        return self.model_copy(update={"variant": name})
+
+    def model_copy(self, **changes: Any) -> "Params":
+        """As pydantic's; what was cached is not the copy's."""
+        other = super().model_copy(**changes)
+        other.__dict__.pop("content", None)
         return other
 
     @cached_property

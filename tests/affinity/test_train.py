@@ -9,8 +9,9 @@ from ruamel.yaml import YAML
 from hfpl.images.normalise import MEAN, STD
 from hfpl.jobs.runtime import set_up
 from hfpl.numerics import Runtime
-from hfpl.params.load import validate_params
+from hfpl.params.load import resolve, validate_params
 from hfpl.params.presets import preset_text
+from hfpl.pipeline import JOBS
 from hfpl.sections.training import ColourJitter
 from hfpl.stages.affinity.params import AffinityAugmentation
 from hfpl.stages.affinity.train import AffinitySamples, train_affinity
@@ -19,7 +20,6 @@ from hfpl.storage.reading import ImageRoot
 from hfpl.storage.shards import write_shard
 from hfpl.storage.tensors import load_tensors
 from hfpl.training.samples import load_batches
-from hfpl.training.stage import TrainingFiles
 
 STILL = ColourJitter(brightness=0.0, contrast=0.0, saturation=0.0, hue=0.0)
 STRIDE, CROP = 4, 32
@@ -162,21 +162,22 @@ def params():
 
 
 def train(params, folder, out, *, seed=0, workers=0, **changes):
-    settings = params.affinity.model_copy(update={"epochs": 2, **changes})
-    files = TrainingFiles(out / "model.safetensors", out / "history.csv", "digest")
+    affinity = params.affinity.model_copy(update={"epochs": 2, **changes})
+    changed = resolve(params.model_copy(update={"affinity": affinity}), f"seam@seed={seed}")
+    model, history = out / "model.safetensors", out / "history.csv"
     train_affinity(
-        settings,
-        params.network,
-        seed,
-        [folder / "train-0.json"],
-        ImageRoot(folder),
-        [folder / "low.zip"],
-        [folder / "high.zip"],
-        None,
-        files,
+        JOBS["affinity"].settings(changed),
         set_up("cpu", 1, workers),
+        images=folder,
+        manifests=[folder / "train-0.json"],
+        low=[folder / "low.zip"],
+        high=[folder / "high.zip"],
+        weights=None,
+        model=model,
+        history=history,
+        digest="digest",
     )
-    return files.history.read_text().splitlines(), files.model.read_bytes()
+    return history.read_text().splitlines(), model.read_bytes()
 
 
 @pytest.fixture(scope="module")

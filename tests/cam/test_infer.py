@@ -12,18 +12,16 @@ from hfpl.images.normalise import MEAN, STD
 from hfpl.jobs.runtime import set_up
 from hfpl.params.load import validate_params
 from hfpl.params.presets import preset_text
+from hfpl.pipeline import JOBS
 from hfpl.plugins.backbones import build_backbone
 from hfpl.plugins.methods import build_method
 from hfpl.plugins.methods.interface import MethodNetwork
 from hfpl.stages.cam.infer import image_cams, infer_cams, load_cam_network
-from hfpl.stages.cam.params import Variant
 from hfpl.storage.manifest import ImageRecord, Manifest, write_manifest
-from hfpl.storage.reading import ImageRoot
 from hfpl.storage.shards import Shard
 from hfpl.storage.tensors import save_network
 
 CLASSES = ("a", "b", "c")
-VARIANT = Variant(method="seam", isl="none", fsl=False, seed=0)
 SIZES = [(48, 40), (33, 51), (20, 20), (61, 30), (48, 40)]
 TAGS = [(0,), (0, 2), (), (0, 1, 2), (1,)]
 
@@ -55,6 +53,10 @@ def folder(tmp_path_factory, network):
     return folder
 
 
+def settings_of(params):
+    return JOBS["cam_infer"].settings(params.of_variant("seam"))
+
+
 def write_part(folder, numbers, name: str):
     """Manifest of some of the images."""
     records = tuple(
@@ -68,17 +70,15 @@ def write_part(folder, numbers, name: str):
 def infer(params, folder, numbers, out, runtime) -> dict[str, bytes]:
     """PNG of each image that has one."""
     manifest = write_part(folder, numbers, f"{out.stem}.json")
-    count = infer_cams(
-        params.cam,
-        VARIANT,
-        params.network,
-        [manifest],
-        ImageRoot(folder),
-        folder / "model.safetensors",
-        out,
+    done = infer_cams(
+        settings_of(params),
         runtime,
+        images=folder,
+        manifest=manifest,
+        model=folder / "model.safetensors",
+        cams=out,
     )
-    assert count == len(numbers)
+    assert done == f"{len(numbers)} images of {out.stem}"
     return dict(Shard(out).members())
 
 
@@ -181,9 +181,7 @@ def test_an_empty_shard_is_written(params, folder, runtime, tmp_path):
 
 def test_a_model_of_other_classes_is_named(params, folder, runtime):
     with pytest.raises(ValueError, match=r"model\.safetensors: tensor 'fc8\.weight' has shape"):
-        load_cam_network(
-            params.cam, VARIANT, params.network, 7, folder / "model.safetensors", runtime
-        )
+        load_cam_network(settings_of(params), 7, folder / "model.safetensors", runtime)
 
 
 def test_a_missing_image_is_named_and_nothing_is_written(params, folder, runtime, tmp_path):
@@ -192,13 +190,11 @@ def test_a_missing_image_is_named_and_nothing_is_written(params, folder, runtime
     write_manifest(manifest, Manifest("test", "train", CLASSES, (record,)))
     with pytest.raises(ValueError, match=r"gone\.png: cannot be read"):
         infer_cams(
-            params.cam,
-            VARIANT,
-            params.network,
-            [manifest],
-            ImageRoot(folder),
-            folder / "model.safetensors",
-            tmp_path / "out.zip",
+            settings_of(params),
             runtime,
+            images=folder,
+            manifest=manifest,
+            model=folder / "model.safetensors",
+            cams=tmp_path / "out.zip",
         )
     assert sorted(file.name for file in tmp_path.iterdir()) == ["gone.json"]

@@ -14,16 +14,16 @@ from hfpl.jobs.runtime import set_up
 from hfpl.numerics import Runtime
 from hfpl.params.load import validate_params
 from hfpl.params.presets import preset_text
+from hfpl.pipeline import JOBS
 from hfpl.sections.training import ColourJitter
 from hfpl.stages.cam.addon import total_loss
 from hfpl.stages.cam.params import Augmentation, Variant
-from hfpl.stages.cam.train import CamSamples, CamSettings, train_cam
+from hfpl.stages.cam.train import CamSamples, train_cam
 from hfpl.storage.manifest import ImageRecord, Manifest, read_manifests, write_manifest
 from hfpl.storage.reading import ImageRoot
 from hfpl.storage.tensors import load_tensors
 from hfpl.training import loop
 from hfpl.training.samples import load_batches
-from hfpl.training.stage import TrainingFiles
 
 STILL = ColourJitter(brightness=0.0, contrast=0.0, saturation=0.0, hue=0.0)
 CROP = 32
@@ -201,11 +201,19 @@ def train(params, folder, out, seed=0, workers=0, start=0.0, **changes):
     variant = Variant(**{"method": "seam", "isl": "none", "fsl": False, "seed": seed, **changes})
     isl = params.cam.isl.model_copy(update={"start": start})
     cam = params.cam.model_copy(update={"epochs": 3, "isl": isl})
-    settings = CamSettings(cam, variant, params.network)
-    files = TrainingFiles(out / "model.safetensors", out / "history.csv", "digest")
-    runtime = set_up("cpu", 1, workers)
-    train_cam(settings, [folder / "train-0.json"], ImageRoot(folder), None, files, runtime)
-    return files.history.read_text().splitlines(), files.model.read_bytes()
+    own = {"cam": cam, "variants": {"own": variant}, "variant": "own"}
+    model, history = out / "model.safetensors", out / "history.csv"
+    train_cam(
+        JOBS["cam_train"].settings(params.model_copy(update=own)),
+        set_up("cpu", 1, workers),
+        images=folder,
+        manifests=[folder / "train-0.json"],
+        weights=None,
+        model=model,
+        history=history,
+        digest="digest",
+    )
+    return history.read_text().splitlines(), model.read_bytes()
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ def run(*arguments):
         sys.exit(1)
 
 run("params", *{settings!r})
-run("data", "generate", "--archive", "shapes.zip")
+run("data", "archive", "--archive", "shapes.zip", "--digest", "shapes.json")
 run("data", "index", "--images", "shapes.zip", "--train-manifests", "t0.json", "t1.json",
     "--val-manifests", "v0.json", "v1.json")
 for variant in ("peak", "peak-isl-fsl"):
@@ -47,7 +47,7 @@ def trained(tmp_path_factory, repository: Path) -> Path:
     )
     page = (repository / "docs" / "methods.md").read_text(encoding="utf-8")
     (code,) = blocks(page, "python")
-    (folder / "hfpl" / "methods" / "peak.py").write_text(code, encoding="utf-8")
+    (folder / "hfpl" / "plugins" / "methods" / "peak.py").write_text(code, encoding="utf-8")
     command = blocks(page, "sh")[0].replace("\\\n", " ").splitlines()[0]
     # The page's command, on the preset that trains for a few steps.
     settings = shlex.split(command)[2:]

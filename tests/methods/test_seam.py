@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from hfpl.networks.interface import Features
-from hfpl.plugins.methods import build_method, correlation
-from hfpl.plugins.methods.seam import SeamNetwork, normalised_cam, scaled_size
+from hfpl.plugins.methods import build_method
+from hfpl.plugins.methods.seam import SeamNetwork, correlation, normalised_cam, scaled_size
 from hfpl.plugins.methods.seam.correlation import correlate
 from hfpl.plugins.methods.seam.losses import classification, equivariance, minimum_response
 

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from hfpl.params import ParamsError
-from hfpl.params.active import JOBS, active_params
 from hfpl.params.load import resolve, validate_params
 from hfpl.params.presets import preset_text
 from hfpl.params.runs import ablation_runs, final_runs, run_name, run_parts, run_pattern
+from hfpl.pipeline import JOBS
 
 DEMO = YAML(typ="safe", pure=True).load(preset_text("demo"))
 PARAMS = validate_params(DEMO)
@@ -48,12 +48,12 @@ def test_changed_values_stand_in_the_name_sorted_and_what_is_no_change_does_not(
 
 def test_a_run_s_parameters_are_the_variant_s_but_for_its_changes():
     found = resolve(PARAMS, "cam-isl-fsl@cam.fsl.mu=3.0@seed=2")
-    for job in JOBS:
-        expected = active_params(PARAMS, job, "cam-isl-fsl")
-        for key, value in {"cam.fsl.mu": 3.0, "variants.cam-isl-fsl.seed": 2}.items():
+    for job in JOBS.values():
+        expected = job.values(PARAMS.of_variant("cam-isl-fsl"))
+        for key, value in {"cam.fsl.mu": 3.0, "chosen.variant.seed": 2}.items():
             if key in expected:
                 expected[key] = value
-        assert active_params(found, job) == expected
+        assert job.values(found) == expected
     assert PARAMS.cam.fsl.mu == 2.0
 
 

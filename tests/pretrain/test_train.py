@@ -10,13 +10,13 @@ from hfpl.jobs.runtime import set_up
 from hfpl.networks.interface import StandsOnBackbone
 from hfpl.params.load import validate_params
 from hfpl.params.presets import preset_text
+from hfpl.pipeline import JOBS
 from hfpl.plugins.backbones import build_backbone
 from hfpl.stages.data.shapes import draw_scene
 from hfpl.stages.pretrain import train
 from hfpl.stages.pretrain.train import pretrain_backbone
 from hfpl.storage.tensors import load_tensors
 from hfpl.training import loop
-from hfpl.training.stage import TrainingFiles
 from hfpl.training.start import load_start, starting_backbone
 
 
@@ -28,9 +28,13 @@ def params():
 def pretrain(params, out, *, workers=0, **changes) -> dict[str, bytes]:
     """Pre-train; what is then in the folder."""
     settings = params.pretrain.model_copy(update={"images": 20, "epochs": 2, **changes})
-    files = TrainingFiles(out / "backbone.classifier", out / "history.csv", "digest")
-    runtime = set_up("cpu", 1, workers)
-    pretrain_backbone(settings, params.network, out / "backbone.safetensors", files, runtime)
+    pretrain_backbone(
+        JOBS["pretrain"].settings(params.model_copy(update={"pretrain": settings})),
+        set_up("cpu", 1, workers),
+        weights=out / "backbone.safetensors",
+        history=out / "history.csv",
+        digest="digest",
+    )
     return {file.name: file.read_bytes() for file in out.iterdir()}
 
 
@@ -52,7 +56,9 @@ def test_only_the_backbone_and_the_history_are_left(folder):
 
 def test_the_stages_can_start_from_the_weights(params, folder):
     tensors, _ = load_tensors(folder / "backbone.safetensors")
-    network = StandsOnBackbone(starting_backbone(params.network, "cam", 0, scratch=False))
+    network = StandsOnBackbone(
+        starting_backbone(JOBS["cam_train"].settings(params).network, "cam", 0, scratch=False)
+    )
     load_start(network, folder / "backbone.safetensors", params.cam.weights)
     state = network.backbone.state_dict()
     assert tensors.keys() == state.keys()

@@ -7,16 +7,19 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
+from ruamel.yaml import YAML
 
 from hfpl.cli import main
 from hfpl.images.palette import encode_mask
+from hfpl.params.load import validate_params
 from hfpl.params.presets import preset_text
+from hfpl.pipeline import JOBS
 from hfpl.stages.data.index import write_index
 from hfpl.stages.data.masks import listed_masks, write_mask_manifests
 from hfpl.stages.data.voc import annotation_xml
 from hfpl.stages.evaluate.cams import evaluate_cams
 from hfpl.stages.evaluate.masks import evaluate_masks
-from hfpl.stages.evaluate.table import TableFiles, write_table
+from hfpl.stages.evaluate.table import write_table
 from hfpl.stages.report.pictures import read_history
 from hfpl.storage.reading import ImageRoot
 from hfpl.storage.shards import write_shard
@@ -77,20 +80,25 @@ def write_results(folder):
 
 
 def write_scores(folder, root):
-    manifests, masks = (
-        [[folder / f"{split}{ending}"] for split in SPLITS] for ending in (".json", ".masks.json")
-    )
-    truth = (manifests, masks, ImageRoot(root))
-    evaluate_cams(*truth, [folder / "cams.zip"], 0.25, folder / "cam-scores.json")
+    truth = {"images": root}
+    for split in SPLITS:
+        truth[f"{split}_manifests"] = [folder / f"{split}.json"]
+        truth[f"{split}_masks"] = [folder / f"{split}.masks.json"]
+    params = validate_params(YAML(typ="safe", pure=True).load(preset_text("micro")))
     parts = [folder / "cam-scores.json"]
-    for stage, how, shard in (("walk", "none", "labels"), ("segment", "CRF", "predictions")):
-        parts.append(folder / f"{stage}-scores.json")
-        evaluate_masks(stage, how, *truth, [folder / f"{shard}.zip"], parts[-1])
+    cams = JOBS["evaluate_cams"].settings(params)
+    evaluate_cams(cams, **truth, results=[folder / "cams.zip"], out=parts[0])
+    for scored, shard in (("walk", "labels"), ("segment-crf", "predictions")):
+        parts.append(folder / f"{scored}-scores.json")
+        masks = JOBS["evaluate_masks"].settings(params)
+        results = [folder / f"{shard}.zip"]
+        evaluate_masks(masks, **truth, results=results, out=parts[-1], scored=scored)
+    files = {"json": "table.json", "csv": "table.csv", "metrics": "m.json"}
     write_table(
-        "animals",
-        "seam",
-        parts,
-        TableFiles(folder / "table.json", folder / "table.csv", folder / "m.json"),
+        JOBS["evaluate_table"].settings(params),
+        parts=parts,
+        variant="seam",
+        **{name: folder / file for name, file in files.items()},
     )
 
 

@@ -16,12 +16,13 @@ from hfpl.images.palette import decode_mask, voc_palette
 from hfpl.jobs.runtime import set_up
 from hfpl.params.load import validate_params
 from hfpl.params.presets import preset_text
+from hfpl.pipeline import JOBS
 from hfpl.plugins.backbones import build_backbone
 from hfpl.stages.segment.apply import draw_overlay, enlarged_labels
+from hfpl.stages.segment.model import write_model
 from hfpl.stages.segment.test import segment_shard
-from hfpl.stages.segment.train import build_deeplab, describe_model
+from hfpl.stages.segment.train import build_deeplab
 from hfpl.storage.manifest import ImageRecord, Manifest, MaskRecord, write_manifest, write_masks
-from hfpl.storage.reading import ImageRoot
 from hfpl.storage.shards import Shard
 from hfpl.storage.tensors import load_tensors, save_network, save_tensors
 
@@ -45,10 +46,16 @@ def model(params, tmp_path_factory):
             module.running_var.uniform_(0.5, 1.5)
     record = ImageRecord("a", "a.png", 48, 30, (), "0" * 64)
     manifest = Manifest("test", "train", CLASSES, (record,))
-    path = tmp_path_factory.mktemp("model") / "model.safetensors"
-    description = describe_model(params.segment, params.network, manifest)
-    save_network(path, network, {"segment": description})
-    return path
+    folder = tmp_path_factory.mktemp("model")
+    write_manifest(folder / "train-0.json", manifest)
+    save_network(folder / "network.safetensors", network)
+    write_model(
+        JOBS["segment_model"].settings(params),
+        manifests=[folder / "train-0.json"],
+        network=folder / "network.safetensors",
+        model=folder / "model.safetensors",
+    )
+    return folder / "model.safetensors"
 
 
 def picture(size=(40, 30), seed=0) -> Image.Image:
@@ -81,10 +88,16 @@ def test_the_results_are_those_of_the_stages_test(params, model, photos, tmp_pat
     write_manifest("m.json", Manifest("test", "val", CLASSES, records))
     write_masks("k.json", [MaskRecord(n, f"{n}.png", "0" * 64) for n in names])
     files = [tmp_path / "plain.zip", tmp_path / "refined.zip"]
-    runtime = set_up("cpu", 1)
-    lists = tmp_path / "m.json", tmp_path / "k.json"
-    root = ImageRoot(photos)
-    segment_shard(params.segment, params.network, *lists, root, model, *files, runtime)
+    segment_shard(
+        JOBS["segment_test"].settings(params),
+        set_up("cpu", 1),
+        images=photos,
+        manifest=tmp_path / "m.json",
+        masks=tmp_path / "k.json",
+        network=model,
+        plain=files[0],
+        refined=files[1],
+    )
     assert run(model, "photos", "--out", "crf") == 0
     assert run(model, "photos", "--out", "plain", "--no-crf") == 0
     differences = 0

@@ -14,12 +14,12 @@ from hfpl.jobs.runtime import set_up
 from hfpl.networks.deeplab import DeepLab
 from hfpl.params.load import validate_params
 from hfpl.params.presets import preset_text
+from hfpl.pipeline import JOBS
 from hfpl.plugins.backbones import build_backbone
 from hfpl.stages.pseudo.crf import crf_settings, dense_crf
 from hfpl.stages.segment.test import class_probabilities, load_deeplab, segment_shard
 from hfpl.stages.segment.train import build_deeplab
 from hfpl.storage.manifest import ImageRecord, Manifest, MaskRecord, write_manifest, write_masks
-from hfpl.storage.reading import ImageRoot
 from hfpl.storage.shards import Shard
 from hfpl.storage.tensors import save_network
 
@@ -129,17 +129,17 @@ def segment(params, folder, numbers, scored, name, out, runtime):
     if scored is None:
         masks, scored = None, numbers
     files = [out / f"{name}.{kind}.zip" for kind in ("plain", "refined")]
-    count = segment_shard(
-        params.segment,
-        params.network,
-        manifest,
-        masks,
-        ImageRoot(folder),
-        folder / "model.safetensors",
-        *files,
+    done = segment_shard(
+        JOBS["segment_test"].settings(params),
         runtime,
+        images=folder,
+        manifest=manifest,
+        masks=masks,
+        network=folder / "model.safetensors",
+        plain=files[0],
+        refined=files[1],
     )
-    assert count == len(scored)
+    assert done == f"{len(scored)} images of {name}"
     return files
 
 
@@ -180,5 +180,6 @@ def test_results_do_not_depend_on_the_sharding(params, folder, runtime, tmp_path
 
 
 def test_a_model_of_other_classes_is_named(params, folder, runtime):
+    settings = JOBS["segment_test"].settings(params)
     with pytest.raises(ValueError, match=r"model\.safetensors: tensor 'cls_conv\.bias' has shape"):
-        load_deeplab(params.segment, params.network, 7, folder / "model.safetensors", runtime)
+        load_deeplab(settings, 7, folder / "model.safetensors", runtime)

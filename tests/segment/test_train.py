@@ -9,9 +9,10 @@ from ruamel.yaml import YAML
 from hfpl.images.normalise import MEAN, STD
 from hfpl.jobs.runtime import set_up
 from hfpl.numerics import Runtime
-from hfpl.params.load import validate_params
+from hfpl.params.load import resolve, validate_params
 from hfpl.params.presets import preset_text
-from hfpl.stages.segment.model import load_model
+from hfpl.pipeline import JOBS
+from hfpl.stages.segment.model import load_model, write_model
 from hfpl.stages.segment.params import SegmentAugmentation
 from hfpl.stages.segment.train import SegmentSamples, build_deeplab, train_segment
 from hfpl.storage.manifest import ImageRecord, Manifest, read_manifests, write_manifest
@@ -19,7 +20,6 @@ from hfpl.storage.reading import ImageRoot
 from hfpl.storage.shards import write_shard
 from hfpl.storage.tensors import load_tensors
 from hfpl.training.samples import load_batches
-from hfpl.training.stage import TrainingFiles
 
 CROP = 40
 # Label → colour; far apart, so that a resampled pixel's nearest colour is its own.
@@ -155,20 +155,21 @@ def folder(tmp_path_factory):
 
 
 def train(params, folder, out, *, seed=0, workers=0, weights=None):
-    settings = params.segment.model_copy(update={"iterations": 4})
-    files = TrainingFiles(out / "model.safetensors", out / "history.csv", "digest")
+    segment = params.segment.model_copy(update={"iterations": 4})
+    changed = resolve(params.model_copy(update={"segment": segment}), f"seam@seed={seed}")
+    network, history = out / "network.safetensors", out / "history.csv"
     train_segment(
-        settings,
-        params.network,
-        seed,
-        [folder / "train-0.json"],
-        ImageRoot(folder),
-        [folder / "labels.zip"],
-        weights,
-        files,
+        JOBS["segment_train"].settings(changed),
         set_up("cpu", 1, workers),
+        images=folder,
+        manifests=[folder / "train-0.json"],
+        labels=[folder / "labels.zip"],
+        weights=weights,
+        network=network,
+        history=history,
+        digest="digest",
     )
-    return files.history.read_text().splitlines(), files.model.read_bytes()
+    return history.read_text().splitlines(), network.read_bytes()
 
 
 def test_training_writes_a_network_and_repeats_to_the_byte(params, folder, tmp_path):
@@ -181,7 +182,7 @@ def test_training_writes_a_network_and_repeats_to_the_byte(params, folder, tmp_p
 
 def test_the_heads_affine_parameters_stay_and_its_statistics_move(params, folder, tmp_path):
     train(params, folder, tmp_path)
-    tensors, _ = load_tensors(tmp_path / "model.safetensors")
+    tensors, _ = load_tensors(tmp_path / "network.safetensors")
     for layer in ("bn_fov", "bn_fov2"):
         assert (tensors[f"{layer}.weight"] == 1).all()
         assert (tensors[f"{layer}.bias"] == 0).all()
@@ -221,11 +222,18 @@ def test_a_label_map_of_another_size_is_named(tmp_path):
 
 def test_the_model_says_all_that_labelling_takes(params, folder, tmp_path):
     train(params, folder, tmp_path)
+    done = write_model(
+        JOBS["segment_model"].settings(params),
+        manifests=[folder / "train-0.json"],
+        network=tmp_path / "network.safetensors",
+        model=tmp_path / "model.safetensors",
+    )
+    assert done == "4 classes"
     model = load_model(tmp_path / "model.safetensors", set_up("cpu", 1))
     assert model.classes == ["a", "b", "c", "d"]
     assert model.test == params.segment.test
     assert model.long_side == 60
-    tensors, _ = load_tensors(tmp_path / "model.safetensors")
+    tensors, _ = load_tensors(tmp_path / "network.safetensors")
     state = model.network.state_dict()
     assert state.keys() == tensors.keys()
     assert all(torch.equal(state[name], tensors[name]) for name in tensors)
@@ -234,15 +242,15 @@ def test_the_model_says_all_that_labelling_takes(params, folder, tmp_path):
 
 def test_a_training_starts_from_a_network_of_its_stage(params, folder, tmp_path):
     _, first = train(params, folder, tmp_path / "one")
-    start = tmp_path / "one" / "model.safetensors"
+    start = tmp_path / "one" / "network.safetensors"
     chosen = params.segment.model_copy(update={"weights": str(start)})
     changed = params.model_copy(update={"segment": chosen})
     history, second = train(changed, folder, tmp_path / "two", weights=start)
     assert second != first
-    tensors, _ = load_tensors(tmp_path / "two" / "model.safetensors")
+    tensors, _ = load_tensors(tmp_path / "two" / "network.safetensors")
     # Its head goes on where the first training's ended, after as many steps again.
     assert tensors["bn_fov.num_batches_tracked"] == 8
     shared, _ = train(params, folder, tmp_path / "three", weights=start)
-    tensors, _ = load_tensors(tmp_path / "three" / "model.safetensors")
+    tensors, _ = load_tensors(tmp_path / "three" / "network.safetensors")
     assert tensors["bn_fov.num_batches_tracked"] == 4
     assert shared != history

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hfpl.launcher import main as launch_command
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -28,16 +29,15 @@ from hfpl.distributed import process as processes
 from hfpl.jobs import runtime
 from hfpl.jobs.progress import Interrupted
 from hfpl.jobs.runtime import set_up
-from hfpl.launcher import main as launch_command
 from hfpl.params.load import validate_params
 from hfpl.params.presets import preset_text
+from hfpl.pipeline import JOBS
 from hfpl.sections.training import LearningRateFactors, Sgd
 from hfpl.stages.affinity.train import train_affinity
 from hfpl.stages.cam.params import Variant
-from hfpl.stages.cam.train import CamSettings, train_cam
+from hfpl.stages.cam.train import train_cam
 from hfpl.stages.segment.train import train_segment
 from hfpl.storage.manifest import ImageRecord, Manifest, write_manifest
-from hfpl.storage.reading import ImageRoot
 from hfpl.storage.shards import write_shard
 from hfpl.storage.tensors import load_tensors
 from hfpl.training import stage
@@ -101,20 +101,25 @@ def train(case: str, images: Path, out: Path, *, batch: int = BATCH) -> Training
     factors = LearningRateFactors(biases=2.0, new_weights=3.0, new_biases=6.0)
     sgd = Sgd(name="sgd", lr=0.01, weight_decay=5e-4, momentum=0.9, power=0.9, factors=factors)
     epochs = STEPS // (IMAGES // BATCH)
-    manifests, root, runtime = [images / "train-0.json"], ImageRoot(images), set_up("cpu", 1, 0)
+    manifests, runtime = [images / "train-0.json"], set_up("cpu", 1, 0)
+    given = {"images": images, "manifests": manifests, "weights": None, "history": files.history}
     changes = {"optimiser": sgd, "batch": batch}
     if case in VARIANTS:
         cam = params.cam.model_copy(update={**changes, "epochs": epochs})
-        settings = CamSettings(cam, Variant(**VARIANTS[case], seed=0), params.network)
-        train_cam(settings, manifests, root, None, files, runtime)
+        own = {"own": Variant(**VARIANTS[case], seed=0)}
+        params = params.model_copy(update={"cam": cam, "variants": own, "variant": "own"})
+        settings = JOBS["cam_train"].settings(params)
+        train_cam(settings, runtime, **given, model=files.model, digest="digest")
     elif case == "affinity":
         affinity = params.affinity.model_copy(update={**changes, "epochs": epochs})
-        scores = [images / "low.zip"], [images / "high.zip"]
-        train_affinity(affinity, params.network, 0, manifests, root, *scores, None, files, runtime)
+        settings = JOBS["affinity"].settings(params.model_copy(update={"affinity": affinity}))
+        given |= {"low": [images / "low.zip"], "high": [images / "high.zip"]}
+        train_affinity(settings, runtime, **given, model=files.model, digest="digest")
     else:
         segment = params.segment.model_copy(update={**changes, "iterations": STEPS})
-        labels = [images / "labels.zip"]
-        train_segment(segment, params.network, 0, manifests, root, labels, None, files, runtime)
+        settings = JOBS["segment_train"].settings(params.model_copy(update={"segment": segment}))
+        given["labels"] = [images / "labels.zip"]
+        train_segment(settings, runtime, **given, network=files.model, digest="digest")
     return files
 
 

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from hfpl.jobs.settings import Settings
 from hfpl.networks.interface import StandsOnBackbone
 from hfpl.params.load import validate_params
 from hfpl.params.presets import preset_text
@@ -20,13 +21,24 @@ def settings() -> Network:
     return validate_params(YAML(typ="safe").load(preset_text("micro"))).network
 
 
+def view(network: Network) -> Settings:
+    """The section as a job sees it."""
+    return Settings(
+        {
+            "backbone": network.backbone,
+            **{f"options.{name}": value for name, value in network.options.items()},
+        },
+        "a test",
+    )
+
+
 def assert_equal(one: nn.Module, two: nn.Module):
     states = one.state_dict(), two.state_dict()
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
 
 
 def start(settings: Network, weights, chosen: str = "network") -> StandsOnBackbone:
-    network = WithHead(starting_backbone(settings, "cam", 0, weights is None))
+    network = WithHead(starting_backbone(view(settings), "cam", 0, weights is None))
     load_start(network, weights, chosen)
     return network
 
@@ -62,8 +74,8 @@ def test_from_scratch_nothing_is_frozen_and_statistics_are_learned():
     options = {"stride": 8, "frozen_layers": 1}
     settings = Network(backbone="resnet50", options=options, weights="none")
     with torch.device("meta"):
-        scratch = starting_backbone(settings, "cam", 0, scratch=True)
-        loaded = starting_backbone(settings, "cam", 0, scratch=False)
+        scratch = starting_backbone(view(settings), "cam", 0, scratch=True)
+        loaded = starting_backbone(view(settings), "cam", 0, scratch=False)
     assert scratch.trains_batchnorm
     assert all(p.requires_grad for p in scratch.parameters())
     assert not loaded.trains_batchnorm
@@ -72,10 +84,10 @@ def test_from_scratch_nothing_is_frozen_and_statistics_are_learned():
 
 def test_random_weights_depend_on_the_seed_alone(settings):
     torch.manual_seed(1)
-    one = starting_backbone(settings, "cam", 0, True)
+    one = starting_backbone(view(settings), "cam", 0, True)
     torch.manual_seed(2)
-    assert_equal(one, starting_backbone(settings, "cam", 0, True))
-    other = starting_backbone(settings, "cam", 1, True)
+    assert_equal(one, starting_backbone(view(settings), "cam", 0, True))
+    other = starting_backbone(view(settings), "cam", 1, True)
     assert any(
         not torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True)
     )
@@ -88,12 +100,12 @@ def test_new_layers_draw_the_same_whatever_the_backbone_drew(settings, tmp_path)
     changed = {**settings.options, "widths": [2 * w for w in settings.options["widths"]]}
     wider = settings.model_copy(update={"options": changed})
     for network, weights in ((settings, None), (settings, "weights.safetensors"), (wider, None)):
-        backbone = starting_backbone(network, "cam", 4, weights is None)
+        backbone = starting_backbone(view(network), "cam", 4, weights is None)
         drawn.append(torch.rand(3))
         load_start(WithHead(backbone), tmp_path / weights if weights else None, "network")
     assert torch.equal(drawn[0], drawn[1])
     assert torch.equal(drawn[0], drawn[2])
-    starting_backbone(settings, "cam", 5, True)
+    starting_backbone(view(settings), "cam", 5, True)
     assert not torch.equal(drawn[0], torch.rand(3))
 
 
@@ -101,7 +113,7 @@ def test_fixed_batch_statistics_are_frozen(settings):
     changed = {**settings.options, "train_batchnorm": False}
     fixed = settings.model_copy(update={"options": changed})
     for network, learns in ((settings, True), (fixed, False)):
-        backbone = starting_backbone(network, "cam", 0, True)
+        backbone = starting_backbone(view(network), "cam", 0, True)
         norms = [m for m in backbone.modules() if isinstance(m, nn.BatchNorm2d)]
         assert norms
         assert all(p.requires_grad == learns for norm in norms for p in norm.parameters())

@@ -6,10 +6,9 @@ import pytest
 from ruamel.yaml import YAML
 
 from hfpl.cli import main
-from hfpl.params.active import JOBS
 from hfpl.params.load import load_params
 from hfpl.params.presets import preset_text
-from hfpl.provenance import job_key
+from hfpl.pipeline import JOBS
 
 
 @pytest.fixture
@@ -22,12 +21,21 @@ def folder(tmp_path: Path, monkeypatch) -> Path:
 @pytest.mark.parametrize(
     "action", [["write"], ["run", "walk"], ["commit"], ["restore"]], ids=" ".join
 )
-def test_without_the_rules_there_is_nothing_to_declare(folder, capsys, action):
+def test_without_parameters_there_is_nothing_to_declare(folder, capsys, action):
+    (folder / "params.yaml").write_text("dataset: 3\n", encoding="utf-8")
     assert main(["dvc", *action]) == 1
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith(f"hfpl dvc {action[0]}: error: no plan: ")
-    assert "Snakefile" in line
-    assert [path.name for path in folder.iterdir()] == ["params.yaml"]
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert line.startswith(f"hfpl dvc {action[0]}: error: ")
+    assert sorted(path.name for path in folder.iterdir()) == ["params.yaml"]
+
+
+def test_a_declaration_of_other_parameters_is_not_run(folder, capsys):
+    assert main(["dvc", "write"]) == 0
+    (folder / "params.yaml").write_text(preset_text("micro", ["shards=3"]), encoding="utf-8")
+    capsys.readouterr()
+    assert main(["dvc", "run", "walk"]) == 1
+    said = capsys.readouterr().err
+    assert "dvc.yaml: does not fit params.yaml and the jobs; run 'hfpl dvc write'" in said
 
 
 @pytest.mark.parametrize("action", ["pull", "push"])
@@ -38,8 +46,9 @@ def test_without_a_repository_there_is_nothing_to_share(folder, capsys, action):
     assert "dvc" in line.removeprefix(f"hfpl dvc {action}: error: ").lower()
 
 
-def test_the_code_of_every_job_has_its_digest(folder):
+def test_the_code_of_every_job_has_its_version(folder):
     assert main(["dvc", "code"]) == 0
-    found = YAML(typ="safe", pure=True).load((folder / "code.yaml").read_text())
+    found = YAML(typ="safe", pure=True).load((folder / "versions.yaml").read_text())
     params = load_params(folder / "params.yaml")
-    assert found == {job: job_key(params, job)["code"] for job in JOBS}
+    jobs = {name: job for name, job in JOBS.items() if job.when(params)}
+    assert found == {name: job.key(params)["code"] for name, job in jobs.items()}

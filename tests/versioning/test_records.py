@@ -9,13 +9,10 @@ from pathlib import Path
 import pytest
 from snakemake.persistence.file import FilePersistence
 
-from hfpl.versioning.records import (
-    RECORD,
-    result_files,
-    settle,
-    stage_folders,
-    write_records,
-)
+from hfpl.versioning.memory import Memory
+from hfpl.versioning.records import RECORD, Settled, keep_seen, result_files, stage_folders
+from hfpl.versioning.records import settle as settled_by
+from hfpl.versioning.records import write_records as write_records_by
 
 
 @pytest.fixture
@@ -62,6 +59,22 @@ def params_of(output: str) -> list[str]:
     record = json.loads(metadata_file(output).read_text())
     assert abs(record["endtime"] - Path(output).stat().st_mtime) < 1e-3
     return record["params"]
+
+
+def settle(results: Path) -> Settled:
+    """What a run does when it starts: what a plan would see, written down."""
+    memory = Memory()
+    before = {path: path.stat().st_mtime_ns for path in Path().rglob("*")}
+    settled = settled_by(results, memory.read)
+    assert {path: path.stat().st_mtime_ns for path in Path().rglob("*")} == before
+    for path, content in settled.contents.items():
+        memory.write(path, content)
+    keep_seen(settled)
+    return settled
+
+
+def write_records(folders: list[Path]) -> None:
+    write_records_by(folders, Memory().read)
 
 
 RESULT = "results/pets/seam/walk/val-0.zip"

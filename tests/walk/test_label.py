@@ -13,10 +13,10 @@ from hfpl.jobs.runtime import set_up
 from hfpl.networks.affinity import AffinityNetwork
 from hfpl.params.load import validate_params
 from hfpl.params.presets import preset_text
+from hfpl.pipeline import JOBS
 from hfpl.plugins.backbones import build_backbone
 from hfpl.stages.walk.label import label_shard, load_affinity_network, walked_label
 from hfpl.storage.manifest import ImageRecord, Manifest, write_manifest
-from hfpl.storage.reading import ImageRoot
 from hfpl.storage.shards import Shard, write_shard
 from hfpl.storage.tensors import save_network
 
@@ -162,18 +162,16 @@ def test_the_walk_changes_the_labels(params, network, runtime):
 
 def label(params, folder, numbers, name, out, runtime) -> dict[str, bytes]:
     manifest, cams = write_part(folder, numbers, name)
-    count = label_shard(
-        params.walk,
-        params.affinity,
-        params.network,
-        manifest,
-        ImageRoot(folder),
-        cams,
-        folder / "model.safetensors",
-        out,
+    done = label_shard(
+        JOBS["walk"].settings(params),
         runtime,
+        images=folder,
+        manifest=manifest,
+        cams=cams,
+        model=folder / "model.safetensors",
+        labels=out,
     )
-    assert count == len(numbers)
+    assert done == f"{len(numbers)} images of {name}"
     return dict(Shard(out).members())
 
 
@@ -198,8 +196,9 @@ def test_results_do_not_depend_on_the_sharding(params, folder, runtime, tmp_path
 
 def test_a_model_of_another_network_is_named(params, folder, runtime):
     other = params.affinity.model_copy(update={"channels": [4, 4, 9]})
+    settings = JOBS["walk"].settings(params.model_copy(update={"affinity": other}))
     with pytest.raises(ValueError, match=r"model\.safetensors: tensor 'f8_5\.weight' has shape"):
-        load_affinity_network(other, params.network, folder / "model.safetensors", runtime)
+        load_affinity_network(settings, folder / "model.safetensors", runtime)
 
 
 def test_cams_of_another_image_are_named(params, folder, runtime, tmp_path):
@@ -207,14 +206,12 @@ def test_cams_of_another_image_are_named(params, folder, runtime, tmp_path):
     _, cams = write_part(folder, [1], "other")
     with pytest.raises(ValueError, match=r"other\.cams\.zip: no result for image 'image0'"):
         label_shard(
-            params.walk,
-            params.affinity,
-            params.network,
-            manifest,
-            ImageRoot(folder),
-            cams,
-            folder / "model.safetensors",
-            tmp_path / "out.zip",
+            JOBS["walk"].settings(params),
             runtime,
+            images=folder,
+            manifest=manifest,
+            cams=cams,
+            model=folder / "model.safetensors",
+            labels=tmp_path / "out.zip",
         )
     assert not list(tmp_path.iterdir())

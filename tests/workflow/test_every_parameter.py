@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from hfpl.cli.reruns import following
 from hfpl.params.load import ParamsError, validate_params
 from hfpl.params.presets import preset_text
-from hfpl.params.reruns import following, rerun_rows, stage_of
+from hfpl.pipeline import JOBS
+from tests.used_by import expected
 
 pytestmark = pytest.mark.slow
 
@@ -73,14 +75,6 @@ def changed(path: tuple[str, ...], value: object) -> tuple[object, str] | None:
     return None
 
 
-def expected(key: str) -> frozenset[str]:
-    """Jobs that use a key, by the table."""
-    for row, jobs in rerun_rows(validate_params(MICRO)):
-        if row == key or (row.endswith(".*") and key.startswith(row[:-1])):
-            return jobs
-    raise AssertionError(f"{key} is in no row of the table")
-
-
 def test_a_plan_for_every_parameter(micro_run, snakemake, read_plan):
     changes = {}
     for path, value in leaves(MICRO):
@@ -110,14 +104,13 @@ def test_a_plan_for_every_parameter(micro_run, snakemake, read_plan):
         if key == "variant":
             # Results of another name: what is not there yet, and nothing that is.
             assert set(table.values()) == {"missing results"}
-            assert not {stage_of(rule) for rule in table} & {"data", "pretrain"}
+            assert not {JOBS[rule].stage for rule in table} & {"data", "pretrain"}
             continue
         direct = {rule for rule, why in table.items() if f"{key}: " in why}
-        jobs = {{"evaluate_cams": "evaluate_cam"}.get(rule, rule) for rule in direct}
         # A plan names lost weights by a rule of their own.
-        stages = {stage_of(rule) for rule in table if rule != "weights_missing"}
-        own = {stage_of(job) for job in expected(key)}
+        stages = {JOBS[rule].stage for rule in table if rule != "weights_missing"}
+        own = {JOBS[job].stage for job in expected(key)}
         after = own | following(own) if own else set()
-        if jobs != expected(key) or stages != after:
-            wrong[key] = (sorted(jobs), sorted(expected(key)), sorted(stages), sorted(after))
+        if direct != expected(key) or stages != after:
+            wrong[key] = (sorted(direct), sorted(expected(key)), sorted(stages), sorted(after))
     assert wrong == {}

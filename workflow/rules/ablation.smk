@@ -34,12 +34,14 @@ def ablation_keys(comparison):
     return {run: run_key(run_params(run), content, final=final) for run in runs}
 
 
-def rows_to_make(wildcards):
-    return [
-        ROW.format(comparison=wildcards.comparison, variant=run, key=key)
-        for run, key in ablation_keys(wildcards.comparison).items()
-        if key not in finished_rows()
-    ]
+def rows_made_here(wildcards):
+    """Rows of the runs that are to be made, and of those that were made here."""
+    keys = ablation_keys(wildcards.comparison)
+    rows = {
+        ROW.format(comparison=wildcards.comparison, variant=run, key=key): key
+        for run, key in keys.items()
+    }
+    return [row for row, key in rows.items() if key not in finished_rows() or Path(row).is_file()]
 
 
 def scores_of(wildcards):
@@ -95,7 +97,7 @@ rule ablation_row:
 
 rule ablation_table:
     input:
-        rows_to_make,
+        rows_made_here,
     output:
         json=COMPARED.format(comparison="{comparison}", kind="table.json"),
         csv=report(

@@ -15,13 +15,13 @@ from hfpl.images.decode import UNREADABLE, decode_image, shrunk_size
 from hfpl.images.palette import class_table, colour_mask, encode_mask
 from hfpl.jobs.progress import track
 from hfpl.numerics import Runtime
-from hfpl.provenance import file_digest
 from hfpl.stages.pseudo.crf import crf_settings, dense_crf
 from hfpl.stages.segment.model import Model, load_model
 from hfpl.stages.segment.params import SegmentTest
 from hfpl.stages.segment.photographs import Photograph, find_photographs
 from hfpl.stages.segment.test import class_probabilities
 from hfpl.storage.atomic import replacing, write_text
+from hfpl.storage.digest import file_digest
 
 _log = logging.getLogger(__name__)
 _MARK = "hfpl"

@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -14,11 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from hfpl import provenance
-from hfpl.params.active import JOBS, active_params
+from hfpl.jobs.code import Recorded, code_again, code_digest, code_of, record, record_text
+from hfpl.jobs.key import key_changes, key_digest
 from hfpl.params.load import validate_params
 from hfpl.params.presets import preset_text
-from hfpl.provenance import code_digest, file_digest, job_key, key_changes, key_digest
+from hfpl.pipeline import JOBS
+from hfpl.storage.digest import file_digest
+from hfpl.versioning.code import edited, units
 
 DEMO = YAML(typ="safe", pure=True).load(preset_text("demo"))
 PARAMS = validate_params(DEMO)
@@ -53,17 +54,14 @@ def run(x):
     "late.py": "async def finish(x):\n    'Doc.'\n    return x\n",
     "near.py": "from .job.adding import add\n\nY = add\n",
 }
-"""A package beside copies of the real provenance and params, cheap to import."""
+"""A package beside copies of the real modules about code and params, cheap to import."""
 
 
 def write_package(folder: Path, repository: Path) -> Path:
-    shutil.copytree(
-        repository / "hfpl" / "params",
-        folder / "params",
-        ignore=shutil.ignore_patterns("__pycache__"),
-    )
-    for name in ("__init__.py", "provenance.py"):
-        shutil.copy(repository / "hfpl" / name, folder / name)
+    for part in ("jobs", "sections"):
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(repository / "hfpl" / part, folder / part, ignore=ignored)
+    shutil.copy(repository / "hfpl" / "__init__.py", folder / "__init__.py")
     for name, text in FILES.items():
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text)
@@ -82,11 +80,11 @@ def before(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> str:
     return digest_in(write_package(folder, repository), "hfpl.job.main")
 
 
-def digest_in(package: Path, *modules: str) -> str:
-    """code_digest() of modules, in a fresh interpreter that finds the given package first."""
-    script = f"import hfpl.provenance as p; print(p.__file__, p.code_digest({modules!r}))"
+def digest_in(package: Path, module: str) -> str:
+    """code_digest() of a module, in a fresh interpreter that finds the given package first."""
+    script = f"import hfpl.jobs.code as c; print(c.__file__, c.code_digest({module!r}))"
     file, digest = _run(script, package.parent).split()
-    assert Path(file) == package / "provenance.py"
+    assert Path(file) == package / "jobs" / "code.py"
     return digest
 
 
@@ -142,8 +140,34 @@ def test_a_change_of_code_counts_wherever_it_is_imported(package, before, name, 
 def test_code_that_is_not_imported_does_not_count(package, before):
     edit(package, "lib/unrelated.py", "X = 1", "X = 2")
     (package / "job" / "new.py").write_text("Z = 1\n")
-    edit(package, "params/section.py", "max_length=64", "max_length=65")
     assert digest_in(package, "hfpl.job.main") == before
+
+
+def test_what_changes_no_result_does_not_count_by_where_it_lies(package, before):
+    edit(
+        package,
+        "job/main.py",
+        "import hfpl.side.tools",
+        "import hfpl.side.tools\nimport hfpl.jobs.alone",
+    )
+    imported = digest_in(package, "hfpl.job.main")
+    (package / "jobs" / "alone.py").write_text("REWORDED = 1\n")
+    assert digest_in(package, "hfpl.job.main") == imported
+    assert imported != before
+
+
+def test_the_words_of_an_error_do_not_count_and_what_raises_it_does(package):
+    edit(
+        package,
+        "late.py",
+        "return x",
+        "if x < 0:\n        raise ValueError('too small')\n    return x",
+    )
+    start = digest_in(package, "hfpl.job.main")
+    edit(package, "late.py", "'too small'", "f'{x}: expected at least 0'")
+    assert digest_in(package, "hfpl.job.main") == start
+    edit(package, "late.py", "x < 0", "x < 1")
+    assert digest_in(package, "hfpl.job.main") != start
 
 
 def test_a_relative_import_counts_like_any_other(package):
@@ -158,23 +182,12 @@ def test_a_moved_module_counts(package, before):
     assert digest_in(package, "hfpl.job.main") != before
 
 
-def test_every_job_has_a_module_that_exists():
-    assert list(provenance._ENTRY) == list(JOBS)
-    missing = {}
-    for job, module in provenance._ENTRY.items():
-        if find_spec(module.rpartition(".")[0]) is None or find_spec(module) is None:
-            missing[job] = module
-    assert missing == {}
-    assert set(provenance._NO_BACKBONE) | set(provenance._USES_METHOD) <= set(JOBS)
-
-
 CODES = """
 import json, sys
 from hfpl.params import load_params
-from hfpl.params.active import JOBS
-from hfpl.provenance import job_key, key_changes
+from hfpl.pipeline import JOBS
 params = load_params({file!r})
-print(json.dumps({{job: job_key(params, job)["code"] for job in JOBS}}))
+print(json.dumps({{n: job.key(params)["code"] for n, job in JOBS.items() if job.when(params)}}))
 print("torch" in sys.modules)
 """
 
@@ -204,19 +217,21 @@ def test_methods_and_backbones_count_only_for_the_jobs_that_load_them(
     unwanted = shutil.ignore_patterns("__pycache__", ".*")
     shutil.copytree(repository / "hfpl", copied, ignore=unwanted)
     start, _ = planned
-    (copied / "methods" / "brandnew.py").write_text("def build(backbone, num_classes): ...\n")
-    (copied / "networks" / "backbones" / "brandnew.py").write_text("def build(): ...\n")
-    with (copied / "methods" / "seam.py").open("a") as file:
+    plugins = copied / "plugins"
+    new = "def build(backbone, num_classes): ...\n"
+    (plugins / "methods" / "brandnew.py").write_text(new)
+    (plugins / "backbones" / "brandnew.py").write_text("def build(): ...\n")
+    with (plugins / "methods" / "seam" / "losses.py").open("a") as file:
         file.write("\nADDED = 1\n")
     method, _ = codes_in(tmp_path, params_file)
     assert {job for job in start if start[job] != method[job]} == {"cam_train", "cam_infer"}
-    with (copied / "networks" / "backbones" / "small.py").open("a") as file:
+    with (plugins / "backbones" / "small.py").open("a") as file:
         file.write("\nADDED = 1\n")
     backbone, _ = codes_in(tmp_path, params_file)
     without = {job for job in start if method[job] == backbone[job]}
     assert without == {
-        "data_generate", "data_download", "data_convert", "data_index", "data_masks", "pseudo",
-        "evaluate_cam", "evaluate_masks", "evaluate", "report",
+        "data_archive", "data_index", "data_masks", "pseudo", "evaluate_cams", "evaluate_masks",
+        "evaluate_table", "report",
     }  # fmt: skip
 
 
@@ -229,54 +244,56 @@ def test_changes_of_a_key_are_told_in_words():
     assert key_changes(before, before) == []
 
 
-def test_a_data_set_s_conversion_counts_for_itself_alone(tmp_path, repository):
-    copied = tmp_path / "hfpl"
-    unwanted = shutil.ignore_patterns("__pycache__", ".*")
-    shutil.copytree(repository / "hfpl", copied, ignore=unwanted)
-    paths = [tmp_path / f"{preset}.yaml" for preset in ("voc2012", "coco2014")]
-    for path in paths:
-        path.write_text(preset_text(path.stem), encoding="utf-8")
-    start = [codes_in(tmp_path, path)[0] for path in paths]
-    with (copied / "data" / "coco_masks.py").open("a") as file:
-        file.write("\nADDED = 1\n")
-    voc, coco = (codes_in(tmp_path, path)[0] for path in paths)
-    assert voc == start[0]
-    assert {job for job in coco if coco[job] != start[1][job]} == {"data_convert"}
-
-
 def test_planning_a_run_loads_no_torch(planned):
     _, torch_loaded = planned
     assert not torch_loaded
 
 
-def test_a_job_key_holds_the_active_parameters_and_the_code():
-    for job in JOBS:
-        key = job_key(PARAMS, job, "seam-isl")
-        code = key.pop("code")
-        assert key == active_params(PARAMS, job, "seam-isl")
-        assert len(code) == 16
-        assert int(code, 16) >= 0
-    trainings = [key_digest(job_key(PARAMS, "cam_train", name)) for name in PARAMS.variants]
-    assert len(set(trainings)) == len(trainings)
+def test_results_depend_on_the_version_where_the_code_is_the_recorded_one(monkeypatch):
+    module, unit = "hfpl.stages.walk.label", "walk"
+    digest = code_digest(module)
+    entries = {unit: Recorded(3, digest)}
+    monkeypatch.setattr("hfpl.jobs.code.record", lambda: entries)
+    assert code_of(unit, f"{module}:label_shard", []) == "walk 3"
+    entries[unit] = Recorded(3, "0" * 16)
+    assert code_of(unit, f"{module}:label_shard", []) == f"walk {digest}"
+    entries.clear()
+    assert code_of(unit, f"{module}:label_shard", []) == f"walk {digest}"
+    with_plugin = code_of(unit, f"{module}:label_shard", ["hfpl.plugins.backbones.small"])
+    own = code_digest("hfpl.plugins.backbones.small")
+    assert with_plugin == f"walk {digest}, backbones/small {own}"
+    assert code_again(with_plugin, f"{module}:label_shard") == with_plugin
 
 
-def test_a_data_set_depends_on_the_code_of_its_format():
-    folder = YAML(typ="safe", pure=True).load(preset_text("folder"))
-    expected = {
-        "hfpl.stages.data.index": PARAMS,
-        "hfpl.stages.data.folder": validate_params(folder),
-    }
-    assert len({code_digest((module,)) for module in expected}) == 2
-    for module, params in expected.items():
-        assert job_key(params, "data_index")["code"] == code_digest((module,))
+def test_no_edit_goes_unrecorded():
+    """Where this fails: 'hfpl code --same' if results are what they were, else '--raise'."""
+    assert edited() == []
+    assert list(record()) == sorted(units())
+
+
+def test_the_record_is_read_as_it_is_written(tmp_path):
+    entries = {"walk": Recorded(2, "a" * 16), "methods/seam": Recorded(1, "0123456789012345")}
+    path = tmp_path / "code.yaml"
+    path.write_text(record_text(entries))
+    assert dict(record(path)) == entries
+    path.write_text("<<<<<<< HEAD\nwalk: {version: 2, digest: a}\n")
+    record.cache_clear()
+    with pytest.raises(ValueError, match=r"code\.yaml: not a record of code"):
+        record(path)
+    record.cache_clear()
 
 
 def test_swapped_values_are_a_change():
     content = copy.deepcopy(DEMO)
     walk = content["walk"]
     walk["beta"], walk["background_power"] = walk["background_power"], walk["beta"]
-    swapped = job_key(validate_params(content), "walk")
-    assert key_digest(swapped) != key_digest(job_key(PARAMS, "walk"))
+    swapped = JOBS["walk"].key(validate_params(content))
+    assert key_digest(swapped) != key_digest(JOBS["walk"].key(PARAMS))
+
+
+def test_trainings_of_different_variants_have_different_keys():
+    keys = [key_digest(JOBS["cam_train"].key(PARAMS.of_variant(name))) for name in PARAMS.variants]
+    assert len(set(keys)) == len(keys)
 
 
 VALUES = st.none() | st.booleans() | st.integers() | st.text(max_size=5)
@@ -309,8 +326,7 @@ def test_a_file_digest_depends_on_contents_and_order_and_not_on_names(tmp_path):
 
 
 def test_the_code_digest_is_stable_within_a_process():
-    modules = ("hfpl.storage.shards",)
-    first = code_digest(modules)
+    first = code_digest("hfpl.storage.shards")
     code_digest.cache_clear()
-    assert code_digest(modules) == first
-    assert first != code_digest(("hfpl.storage.atomic",))
+    assert code_digest("hfpl.storage.shards") == first
+    assert first != code_digest("hfpl.storage.atomic")

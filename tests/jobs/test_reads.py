@@ -7,46 +7,13 @@ import pytest
 from ruamel.yaml import YAML
 
 from hfpl.params import Params
-from hfpl.params.active import JOBS, active_params
 from hfpl.params.load import validate_params
 from hfpl.params.presets import preset_text
+from hfpl.pipeline import JOBS
+from tests.used_by import CAM, TRAININGS, expected
 
 DEMO = YAML(typ="safe", pure=True).load(preset_text("demo"))
 PARAMS = validate_params(DEMO)
-
-NETWORK = {"cam_train", "cam_infer", "affinity", "walk", "segment_train", "segment_test"}
-TRAININGS = {"cam_train", "affinity", "segment_train"}
-CAM = {"cam_train", "cam_infer"}
-USED_BY = {
-    "dataset": {"data_index"},
-    "shards": {"data_index"},
-    "datasets.shapes.format": {"data_generate", "data_index", "data_masks"},
-    "datasets.shapes": {"data_generate"},
-    "variants.seam-isl-fsl.method": CAM,
-    "variants.seam-isl-fsl.seed": TRAININGS,
-    "variants.seam-isl-fsl": {"cam_train"},
-    "network.weights": TRAININGS,
-    "network": {"pretrain", *NETWORK},
-    "pretrain": {"pretrain"},
-    "cam.methods.seam": CAM,
-    "cam.methods": set(),
-    "cam.inference": {"cam_infer"},
-    "cam": {"cam_train"},
-    "pseudo": {"pseudo"},
-    "affinity.radius": {"affinity", "walk"},
-    "affinity.channels": {"affinity", "walk"},
-    "affinity": {"affinity"},
-    "walk": {"walk"},
-    "segment.head.channels": {"segment_train", "segment_test"},
-    "segment.head.dilation": {"segment_train", "segment_test"},
-    "segment.test": {"segment_test"},
-    "segment": {"segment_train"},
-    "evaluate.background_score.seam": {"evaluate_cam"},
-    "evaluate.background_score": set(),
-    "report": {"report"},
-    "ablation": set(),
-}
-"""Jobs that use each key of the variant with both losses; the longest prefix counts."""
 
 
 def leaves_of(node: dict, prefix: str = "") -> Iterator[tuple[str, object]]:
@@ -60,8 +27,15 @@ def leaves_of(node: dict, prefix: str = "") -> Iterator[tuple[str, object]]:
 LEAVES = dict(leaves_of(DEMO))
 
 
+def read(params: Params, job: str, variant: str | None = None) -> dict[str, object]:
+    """What a job reads, by the keys of the file; nothing where a run has no such job."""
+    own = params.of_variant(variant or params.variant)
+    values = JOBS[job].values(own) if JOBS[job].when(own) else {}
+    return {own.file_key(key): value for key, value in values.items()}
+
+
 def users(key: str, params: Params, variant: str | None = None) -> set[str]:
-    return {job for job in JOBS if key in active_params(params, job, variant)}
+    return {job for job in JOBS if key in read(params, job, variant)}
 
 
 def with_content(**tables: dict) -> Params:
@@ -78,16 +52,15 @@ def with_content(**tables: dict) -> Params:
 @pytest.mark.parametrize("variant", list(DEMO["variants"]))
 @pytest.mark.parametrize("job", list(JOBS))
 def test_active_keys_stand_in_the_file_with_the_same_values(job, variant):
-    found = active_params(PARAMS, job, variant)
-    assert list(found) == sorted(found)
+    found = read(PARAMS, job, variant)
+    # A method without options has a section without keys.
+    found = {key: value for key, value in found.items() if value != {}}
     assert set(found) <= set(LEAVES)
     assert found == {key: LEAVES[key] for key in found}
 
 
 def test_every_value_of_the_demo_matters_to_some_job():
-    active = {
-        key for job in JOBS for name in DEMO["variants"] for key in active_params(PARAMS, job, name)
-    }
+    active = {key for job in JOBS for name in DEMO["variants"] for key in read(PARAMS, job, name)}
     # The name of the variant only says which of the entries are active, and the ablation which runs
     # there are.
     unused = {key for key in set(LEAVES) - active if not key.startswith("ablation.")}
@@ -100,8 +73,7 @@ def test_keys_matter_to_the_jobs_that_use_them_and_to_no_others():
     for key in LEAVES:
         if key == "variant" or key.startswith(other_variants):
             continue
-        prefix = max((p for p in USED_BY if f"{key}.".startswith(f"{p}.")), key=len)
-        if users(key, PARAMS) != USED_BY[prefix]:
+        if users(key, PARAMS) != expected(key):
             wrong[key] = users(key, PARAMS)
     assert wrong == {}
 
@@ -128,19 +100,23 @@ def test_other_entries_of_the_tables_are_no_dependency():
         thresholds={"other": 0.5},
     )
     for job in JOBS:
-        assert active_params(more, job) == active_params(PARAMS, job)
+        assert read(more, job) == read(PARAMS, job)
     assert users("cam.methods.other.width", more, "extra") == CAM
     assert users("cam.methods.seam.dropout", more, "extra") == set()
     assert users("variants.extra.seed", more, "extra") == TRAININGS
-    assert users("evaluate.background_score.other", more, "extra") == {"evaluate_cam"}
-    for job in set(JOBS) - TRAININGS - CAM - {"evaluate_cam"}:
-        assert active_params(more, job, "extra") == active_params(more, job)
+    assert users("evaluate.background_score.other", more, "extra") == {"evaluate_cams"}
+    for job in set(JOBS) - TRAININGS - CAM - {"evaluate_cams"}:
+        assert read(more, job, "extra") == read(more, job)
 
 
 def everything(content: dict) -> dict[tuple[str, str], dict]:
     """Active parameters of every job of every variant."""
     params = validate_params(content)
-    return {(v, job): active_params(params, job, v) for v in params.variants for job in JOBS}
+    found = {(v, job): read(params, job, v) for v in params.variants for job in JOBS}
+    # The names of variants are no values.
+    return {
+        k: {a.replace(f"variants.{k[0]}.", ""): b for a, b in v.items()} for k, v in found.items()
+    }
 
 
 @pytest.mark.parametrize(
@@ -149,10 +125,10 @@ def everything(content: dict) -> dict[tuple[str, str], dict]:
         ("variants.puzzle-fsl.seed", 9, {"puzzle-fsl": TRAININGS}),
         ("variants.seam.isl", "multinomial", {"seam": {"cam_train"}}),
         ("variants.ppc.fsl", True, {"ppc": {"cam_train"}}),
-        ("variants.cam.method", "puzzle", {"cam": {*CAM, "evaluate_cam"}}),
+        ("variants.cam.method", "puzzle", {"cam": {*CAM, "evaluate_cams"}}),
         ("cam.methods.puzzle.alpha", 4.0, {"puzzle": CAM}),
         ("cam.methods.ppc.view_size", 32, {"ppc": CAM}),
-        ("evaluate.background_score.cam", 0.5, {"cam": {"evaluate_cam"}}),
+        ("evaluate.background_score.cam", 0.5, {"cam": {"evaluate_cams"}}),
     ],
 )
 def test_a_row_matters_to_its_variant_and_options_to_their_method_s(key, value, changed):
@@ -178,9 +154,9 @@ def test_a_row_matters_to_its_variant_and_options_to_their_method_s(key, value, 
 def test_a_method_without_options_needs_no_entry():
     variant = {"method": "plain", "isl": "none", "fsl": False, "seed": 0}
     params = with_content(variants={"plain": variant})
-    found = active_params(params, "cam_infer", "plain")
+    found = read(params, "cam_infer", "plain")
     assert found["variants.plain.method"] == "plain"
-    assert not any(key.startswith("cam.methods") for key in found)
+    assert {key: v for key, v in found.items() if "methods" in key} == {"cam.methods.plain": {}}
 
 
 def test_the_place_of_a_folder_is_no_dependency_and_its_lists_are():
@@ -189,50 +165,43 @@ def test_the_place_of_a_folder_is_no_dependency_and_its_lists_are():
     params = with_content(datasets={"mine": entry}, top={"dataset": "mine"})
     used = {"data_index": {"training", "val"}, "data_masks": {"train", "val"}}
     for job, names in used.items():
-        expected = {f"datasets.mine.lists.{name}": lists[name] for name in names}
-        expected["datasets.mine.format"] = "voc"
+        wanted = {f"datasets.mine.lists.{name}": lists[name] for name in names}
+        wanted["datasets.mine.format"] = "voc"
         if job == "data_index":
-            expected |= {"dataset": "mine", "shards": DEMO["shards"]}
-        assert active_params(params, job) == expected
-    jobs = [job for job in JOBS if job != "data_generate"]
-    assert not any("datasets.mine.root" in active_params(params, job) for job in jobs)
+            wanted |= {"dataset": "mine", "shards": DEMO["shards"]}
+        assert read(params, job) == wanted
+    assert users("datasets.mine.root", params) == set()
 
 
-def test_a_checksum_is_a_dependency_and_a_mirror_is_none():
+def test_where_a_download_comes_from_checks_it_again_and_its_name_converts_it():
     params = validate_params(YAML(typ="safe", pure=True).load(preset_text("voc2012")))
     source = "datasets.voc2012.sources.trainval"
-    used = {"md5": {"data_download"}, "urls": set(), "file": set(), "size": set()}
-    for key, jobs in used.items():
-        assert users(f"{source}.{key}", params) - {"data_generate"} == jobs
-    assert users("datasets.voc2012.format", params) >= {"data_convert", "data_index"}
+    for key in ("md5", "urls", "size"):
+        assert users(f"{source}.{key}", params) == {"data_download"}
+    assert users(f"{source}.file", params) == {"data_download", "data_archive"}
+    wanted = {"data_archive", "data_index", "data_masks"}
+    assert users("datasets.voc2012.format", params) == wanted
 
 
 def test_a_folder_s_size_and_share_matter_to_its_index_alone():
     entry = {"format": "folder", "root": "photos", "max_side": 500, "val_share": 0.2}
     params = with_content(datasets={"mine": entry}, top={"dataset": "mine"})
-    assert {k for k in active_params(params, "data_index") if k.startswith("datasets.")} == {
+    assert {k for k in read(params, "data_index") if k.startswith("datasets.")} == {
         "datasets.mine.format",
         "datasets.mine.max_side",
         "datasets.mine.val_share",
     }
-    assert active_params(params, "data_masks") == {"datasets.mine.format": "folder"}
-    for job in set(JOBS) - {"data_index", "data_masks", "data_generate"}:
-        assert not any(key.startswith("datasets.") for key in active_params(params, job))
+    assert read(params, "data_masks") == {"datasets.mine.format": "folder"}
+    for job in set(JOBS) - {"data_index", "data_masks"}:
+        assert not any(key.startswith("datasets.") for key in read(params, job))
 
 
 def test_a_null_is_a_value():
     content = copy.deepcopy(DEMO)
     content["cam"]["fsl"]["sigma"] = None
-    found = active_params(validate_params(content), "cam_train")
+    found = read(validate_params(content), "cam_train")
     assert "cam.fsl.sigma" in found
     assert found["cam.fsl.sigma"] is None
-
-
-def test_unknown_jobs_and_variants_are_errors():
-    with pytest.raises(KeyError):
-        active_params(PARAMS, "cam")
-    with pytest.raises(KeyError):
-        active_params(PARAMS, "cam_train", "nothing")
 
 
 @pytest.mark.parametrize(

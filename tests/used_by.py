@@ -1,0 +1,52 @@
+"""Which jobs use each parameter, by hand, from the method: what the tests that flip them expect.
+
+Nothing here comes from the declarations. A value that changes what a stage computes belongs to the
+jobs of that stage that compute with it; what it changes of their results belongs to later stages by
+their inputs, not here.
+"""
+
+NETWORKS = {"cam_train", "cam_infer", "affinity", "walk", "segment_train", "segment_test",
+            "segment_model"}  # fmt: skip
+"""Jobs that build a network on the backbone."""
+TRAININGS = {"cam_train", "affinity", "segment_train"}
+CAM = {"cam_train", "cam_infer"}
+USED_BY = {
+    # Results carry the data set's name; a table and a picture show it.
+    "dataset": {"data_index", "evaluate_table", "report"},
+    "shards": {"data_index"},
+    "datasets.shapes.format": {"data_archive", "data_index", "data_masks"},
+    "datasets.shapes": {"data_archive"},
+    # The threshold that is fixed beforehand is the method's.
+    "variants.seam-isl-fsl.method": {*CAM, "evaluate_cams"},
+    "variants.seam-isl-fsl.seed": TRAININGS,
+    "variants.seam-isl-fsl": {"cam_train"},
+    "network.weights": TRAININGS,
+    "network": {"pretrain", *NETWORKS},
+    "pretrain": {"pretrain"},
+    "cam.methods.seam": CAM,
+    "cam.methods": set(),
+    "cam.inference": {"cam_infer"},
+    "cam": {"cam_train"},
+    "pseudo": {"pseudo"},
+    "affinity.radius": {"affinity", "walk"},
+    "affinity.channels": {"affinity", "walk"},
+    "affinity": {"affinity"},
+    "walk": {"walk"},
+    # A trained network has the width and the dilation of its head, and draws nothing any more.
+    "segment.head.channels": {"segment_train", "segment_test", "segment_model"},
+    "segment.head.dilation": {"segment_train", "segment_test", "segment_model"},
+    "segment.head": {"segment_train", "segment_model"},
+    "segment.test": {"segment_test", "segment_model"},
+    "segment": {"segment_train"},
+    "evaluate.background_score.seam": {"evaluate_cams"},
+    "evaluate.background_score": set(),
+    "report": {"report"},
+    "ablation": set(),
+}
+"""Jobs that use a key, of ``seam-isl-fsl`` on ``shapes``; the longest prefix counts."""
+
+
+def expected(key: str) -> set[str]:
+    """Jobs that use a key."""
+    prefix = max((p for p in USED_BY if f"{key}.".startswith(f"{p}.")), key=len)
+    return USED_BY[prefix]
