@@ -17,10 +17,10 @@ from hfpl.jobs.runtime import set_up
 from hfpl.params import Params
 from hfpl.params.load import validate_params
 from hfpl.params.presets import preset_text
+from hfpl.plugins.formats.indexing import write_index
+from hfpl.plugins.formats.shapes.generate import write_shapes
 from hfpl.stages.affinity.train import train_affinity
 from hfpl.stages.cam.train import CamSettings, train_cam
-from hfpl.stages.data.generate import SHAPES_LISTS, write_shapes
-from hfpl.stages.data.index import write_index
 from hfpl.stages.pretrain.train import pretrain_backbone
 from hfpl.stages.segment.train import train_segment
 from hfpl.storage.manifest import read_manifests
@@ -81,7 +81,7 @@ def _trainings(params: Params, folder: Path) -> dict[str, Callable[[], None]]:
     write_shapes(archive, params.datasets["shapes"])
     root = ImageRoot(archive)
     manifests = {split: [folder / f"{split}.json"] for split in ("train", "val")}
-    write_index("shapes", root, SHAPES_LISTS, manifests)
+    write_index("shapes", root, {"training": "train", "val": "val"}, manifests)
     scores, labels = _write_results(root, manifests["train"], folder)
     variant = params.variants[params.variant]
 

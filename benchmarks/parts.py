@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from hfpl.params import load_params
-from hfpl.params.dataset import ShapesDataset
-from hfpl.stages.data.generate import draw_picture
-from hfpl.stages.data.shapes import CLASS_NAMES
+from hfpl.plugins.formats.shapes import Settings
+from hfpl.plugins.formats.shapes.drawing import CLASS_NAMES
+from hfpl.plugins.formats.shapes.generate import draw_picture
 from hfpl.storage.shards import Shard
 
 PARTS = ("heads", "bodies", "other classes", "background")
@@ -37,7 +37,7 @@ def main() -> None:
     args = parser.parse_args()
     params = load_params(args.params)
     settings = params.datasets[params.dataset]
-    if not isinstance(settings, ShapesDataset):
+    if not isinstance(settings, Settings):
         parser.error(f"dataset '{params.dataset}': only generated pictures know their parts")
     runs = [args.results / params.dataset / v for v in args.variants or [params.variant]]
     if args.labels:
@@ -46,7 +46,7 @@ def main() -> None:
         print_cams(settings, runs)
 
 
-def print_cams(settings: ShapesDataset, runs: list[Path]) -> None:
+def print_cams(settings: Settings, runs: list[Path]) -> None:
     """A row per run and class."""
     print(f"Mean CAM on train ({settings.train} images), by part.\n")
     print(f"| variant | class | {' | '.join(PARTS)} |")
@@ -59,7 +59,7 @@ def print_cams(settings: ShapesDataset, runs: list[Path]) -> None:
             print(f"| {run.name} | {name} | {means} |")
 
 
-def print_labels(settings: ShapesDataset, runs: list[Path]) -> None:
+def print_labels(settings: Settings, runs: list[Path]) -> None:
     """A row per run and kind of label map: shares of pixels, in percent."""
     print(f"Labels of the pixels of train ({settings.train} images), %, by part.\n")
     print("| variant | stage | heads: own class | bodies: own class | bodies: another class "
@@ -71,7 +71,7 @@ def print_labels(settings: ShapesDataset, runs: list[Path]) -> None:
             print(f"| {run.name} | {stage} | {' | '.join(f'{100 * s:.1f}' for s in shares)} |")
 
 
-def label_shares(settings: ShapesDataset, maps: list[Path]) -> list[float]:
+def label_shares(settings: Settings, maps: list[Path]) -> list[float]:
     """Shares of pixels: of heads with their own label; of bodies with their own, another's and the
     background's; of the background with any class's."""
     counts = np.zeros((3, 3))
@@ -92,7 +92,7 @@ def label_shares(settings: ShapesDataset, maps: list[Path]) -> list[float]:
     return [heads[0], *bodies, background[1]]
 
 
-def responses(settings: ShapesDataset, cams: list[Path]) -> dict[str, np.ndarray]:
+def responses(settings: Settings, cams: list[Path]) -> dict[str, np.ndarray]:
     """By class: the CAM's mean over the four parts of each image that shows it, (images, 4)."""
     found: dict[str, list] = {name: [] for name in CLASS_NAMES[: settings.classes]}
     for shard in map(Shard, cams):

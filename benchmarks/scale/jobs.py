@@ -28,10 +28,10 @@ from hfpl.params import Params
 from hfpl.params.load import validate_params
 from hfpl.params.presets import preset_text
 from hfpl.plugins.backbones import build_backbone
+from hfpl.plugins.formats.layout import VOC_CLASSES
 from hfpl.plugins.methods import build_method
 from hfpl.stages.affinity.train import train_affinity
 from hfpl.stages.cam.train import CamSettings, train_cam
-from hfpl.stages.data.voc import VOC_CLASSES
 from hfpl.stages.evaluate.cams import evaluate_cams
 from hfpl.stages.evaluate.masks import evaluate_masks
 from hfpl.stages.segment.train import build_deeplab, train_segment

@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
+from hfpl.plugins.formats import layout as voc
 from hfpl.stages.affinity.train import AffinitySamples
 from hfpl.stages.cam.train import CamSamples
-from hfpl.stages.data import voc
 from hfpl.stages.evaluate.score import read_split
 from hfpl.stages.segment.train import SegmentSamples
 from hfpl.storage.manifest import (

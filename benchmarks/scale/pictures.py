@@ -7,8 +7,8 @@ import numpy as np
 from PIL import Image
 
 from hfpl.images.palette import encode_mask
-from hfpl.stages.data import voc
-from hfpl.stages.data.shapes import draw_scene
+from hfpl.plugins.formats import layout as voc
+from hfpl.plugins.formats.shapes.drawing import draw_scene
 from hfpl.storage.manifest import ImageRecord, Manifest, MaskRecord, write_manifest, write_masks
 from hfpl.storage.reading import ImageRoot
 from hfpl.storage.shards import write_shard

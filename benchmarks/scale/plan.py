@@ -11,13 +11,13 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from hfpl.versioning.facts import Output, planned_outputs
 from ruamel.yaml import YAML
 
 from benchmarks.scale.commands import Done, clone, noted, run
 from hfpl.images.palette import encode_mask
 from hfpl.params.presets import preset_text
-from hfpl.stages.data import voc
-from hfpl.versioning.facts import Output, planned_outputs
+from hfpl.plugins.formats import layout as voc
 
 LAYOUTS = ("zip", "folder")
 _SIDE = 16

@@ -12,6 +12,7 @@ from hfpl.jobs.job import File, Job
 from hfpl.jobs.key import key_digest
 from hfpl.params import Params
 from hfpl.params.load import ParamsError, load_params, resolve
+from hfpl.sections.suggest import suggest
 from hfpl.storage.digest import file_digest
 
 
@@ -135,6 +136,7 @@ def _key(args: argparse.Namespace, job: Job) -> dict[str, Any]:
         params = params_of(args.params, getattr(args, "variant", None))
         if "variant" in job.names:
             args.variant = args.variant or params.variant
+        _check(args, job, params)
         return job.key(params)
     try:
         key = dict(json.loads(args.settings))
@@ -144,6 +146,16 @@ def _key(args: argparse.Namespace, job: Job) -> dict[str, Any]:
     if planned != code_again(planned, job.function):
         raise ValueError("the code was changed since this run was planned; start snakemake again")
     return key
+
+
+def _check(args: argparse.Namespace, job: Job, params: Params) -> None:
+    """Refuse what a run with these parameters does not have."""
+    for name, known in job.names.items():
+        given = getattr(args, name)
+        if name != "variant" and given not in known(params):
+            raise ValueError(f"--{name} {given}: unknown{suggest(given, known(params))}")
+    if job.stage == "data" and not job.when(params):
+        raise ValueError(f"a run with these parameters has no '{job.stage} {job.step}'")
 
 
 def params_of(file: Path, variant: str | None) -> Params:

@@ -3,10 +3,10 @@
 import argparse
 from pathlib import Path
 
-from hfpl.params.downloads import sources_of
 from hfpl.params.load import load_params
 from hfpl.params.presets import preset_names, preset_text
 from hfpl.params.root import Params
+from hfpl.plugins.formats import build_format
 from hfpl.storage.atomic import write_text
 
 
@@ -60,7 +60,7 @@ def _run(args: argparse.Namespace) -> str:
 
 def _announcement(params: Params) -> str:
     """What the data set will have downloaded, if anything."""
-    size = sum(source.size for source in sources_of(params.datasets[params.dataset]).values())
+    size = sum(source.size for source in build_format(params.chosen_dataset).sources.values())
     if not size:
         return ""
     return f"; about {size / 1e9:.1f} GB will be downloaded: 'hfpl data sources' shows from where"

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from hfpl.params import load_params
-from hfpl.params.downloads import sources_of
+from hfpl.plugins.formats import build_format
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +26,7 @@ def _sources(args: argparse.Namespace) -> str:
     from hfpl.jobs.sizes import human
 
     params = load_params(args.params)
-    sources = sources_of(params.chosen_dataset)
+    sources = build_format(params.chosen_dataset).sources
     if not sources:
         raise ValueError(f"dataset '{params.dataset}' is not one that is downloaded")
     for name, source in sources.items():

@@ -34,6 +34,7 @@ def make_row(
             "images": 100,
             "miou": miou + 2 * place,
             "contour_f": contour + 2 * place,
+            "counts": None,
         }
         for split, (miou, contour) in scores.items()
         for place in (0, 1)
@@ -49,7 +50,8 @@ def make_row(
         "changes": changed,
         "values": {"cam.fsl.mu": 2.0} if fsl else {},
         "seed": seed,
-        "digest": "0" * 16,
+        "key": "0" * 16,
+        "commit": "",
         "device": device,
         "cores": 2,
         "seconds": 100.0,

@@ -1,11 +1,12 @@
 """Rows of runs: what they keep, and what their names depend on."""
 
 import copy
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from ruamel.yaml import YAML
 
-from hfpl.ablation.rows import read_rows, run_digest, write_row
+from hfpl.ablation.rows import add_row, make_row, read_rows, rows_as_csv, run_key
 from hfpl.params.load import resolve, validate_params
 from hfpl.params.presets import preset_text
 from hfpl.storage.atomic import write_json
@@ -37,11 +38,11 @@ def write(folder, run: str, params=PARAMS) -> dict:
     for name, seconds in (("train", "100.5"), ("infer-val-0", "20.25")):
         (folder / f"{name}.tsv").write_text(f"s\tmax_rss\n{seconds}\t700\n")
     logs = [folder / "train.tsv", folder / "infer-val-0.tsv", folder / "lost.tsv"]
-    row = folder / "row.json"
-    write_row(
-        resolve(params, run), run, "a" * 16, folder / "cam.json", "CPU x86_64", logs, row
-    )  # fmt: skip
-    (found,) = read_rows([row])
+    file = folder / "ablation.csv"
+    row = make_row(resolve(params, run), run, "a" * 16, folder / "cam.json", "CPU x86_64", logs)
+    add_row(file, row)
+    (found,) = read_rows([file])
+    assert found == row
     return found
 
 
@@ -65,10 +66,37 @@ def test_a_plain_method_has_no_values_of_the_added_losses(tmp_path):
     assert write(tmp_path, "seam")["values"] == {}
 
 
-def test_what_is_no_row_is_named(tmp_path):
-    write_json(tmp_path / "other.json", {"rows": []})
-    with pytest.raises(ValueError, match=r"other\.json: not the row of a run"):
-        read_rows([tmp_path / "other.json"])
+def test_rows_of_runs_stand_in_one_file_a_line_per_score(tmp_path, row):
+    file = tmp_path / "docs" / "ablation.csv"
+    assert read_rows([file]) == []
+    rows = [
+        {**row("seam", 1, {"val": (50.0, 20.0)}), "key": "1" * 16},
+        {**row("cam-isl", 0, {"train": (60.5, 30.25), "val": (50.0, 20.0)}), "key": "0" * 16},
+    ]
+    for one in rows:
+        add_row(file, one)
+    assert len(file.read_text().splitlines()) == 1 + 2 + 4
+    assert {one["key"]: one for one in read_rows([file])} == {one["key"]: one for one in rows}
+    # The same run again takes the place of the first.
+    add_row(file, {**rows[0], "seconds": 7.5})
+    assert {one["key"]: one["seconds"] for one in read_rows([file])} == {
+        "1" * 16: 7.5, "0" * 16: 100.0,
+    }  # fmt: skip
+
+
+def test_many_runs_may_end_at_once(tmp_path, row):
+    file = tmp_path / "ablation.csv"
+    rows = [{**row("cam", k, {"val": (1.0 * k, 2.0)}), "key": f"{k:016x}"} for k in range(24)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda one: add_row(file, one), rows))
+    assert {one["key"] for one in read_rows([file])} == {one["key"] for one in rows}
+
+
+@pytest.mark.parametrize("text", ["run\nx\n", "{}", rows_as_csv([]) + "a,b\n"])
+def test_what_holds_no_rows_is_named(tmp_path, text):
+    (tmp_path / "other.csv").write_text(text)
+    with pytest.raises(ValueError, match=r"other\.csv: not the rows of a comparison"):
+        read_rows([tmp_path / "other.csv"])
 
 
 def digest(run: str, key: str | None = None, value: object = None, **more) -> str:
@@ -80,7 +108,7 @@ def digest(run: str, key: str | None = None, value: object = None, **more) -> st
             node = node[part]
         node[last] = value
     settings = {"content": [], "final": False, **more}
-    return run_digest(resolve(validate_params(content), run), settings.pop("content"), **settings)
+    return run_key(resolve(validate_params(content), run), settings.pop("content"), **settings)
 
 
 def test_equal_runs_have_equal_digests_however_they_are_told():
@@ -138,5 +166,5 @@ def test_the_root_of_a_folder_does_not_count():
     for entry in entries:
         content = {**copy.deepcopy(DEMO), "dataset": "mine", "datasets": {"mine": entry}}
         params = validate_params(content)
-        found.add(run_digest(resolve(params, "cam"), [], final=False))
+        found.add(run_key(resolve(params, "cam"), [], final=False))
     assert len(found) == 1

@@ -5,6 +5,7 @@ import zipfile
 
 import pytest
 import torch
+from hfpl.params.reruns import STAGES
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,8 +18,7 @@ from benchmarks.scale.memory import Kept
 from benchmarks.scale.page import LAYOUTS, PLAN_COLUMNS, number, page
 from benchmarks.scale.plan import measure_plan, planned_jobs, usual_shards, write_data_set
 from benchmarks.scale.stages import by_stage, measure_stages, run_settings
-from hfpl.params.reruns import STAGES
-from hfpl.stages.data.index import write_index
+from hfpl.plugins.formats.indexing import write_index
 from hfpl.stages.report.plots import plot_style
 from hfpl.storage.manifest import read_manifests
 from hfpl.storage.reading import ImageRoot

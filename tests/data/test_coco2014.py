@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hfpl.stages.data import voc
-from hfpl.stages.data.coco2014 import convert
-from hfpl.stages.data.index import write_index
-from hfpl.stages.data.masks import listed_masks, write_mask_manifests
+from hfpl.plugins.formats import layout as voc
+from hfpl.plugins.formats.coco2014 import Coco2014Format
+from hfpl.plugins.formats.coco2014.convert import convert
+from hfpl.plugins.formats.indexing import write_index
+from hfpl.plugins.formats.mask_files import listed_masks, write_mask_manifests
 from hfpl.storage.manifest import read_manifests, read_masks
 from hfpl.storage.reading import ImageRoot
 
@@ -34,7 +35,7 @@ def index(path: Path, folder: Path) -> tuple:
     """Manifests of training and val, and the masks of both as one."""
     files = {s: [folder / f"{s}.json"] for s in ("train", "val")}
     masks = {s: [folder / f"{s}.masks.json"] for s in files}
-    root, lists = ImageRoot(path), voc.PUBLISHED_LISTS["coco2014"]
+    root, lists = ImageRoot(path), Coco2014Format.published_lists
     write_index("coco2014", root, lists, files)
     write_mask_manifests(root, listed_masks(root, lists, files), files, masks)
     truths = read_masks(masks["train"]) | read_masks(masks["val"])

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hfpl.stages.data.coco_masks import CocoImage, draw_mask, read_image_ids, read_instances
+from hfpl.plugins.formats.coco2014.masks import CocoImage, draw_mask, read_image_ids, read_instances
 
 H, W = 30, 40
 LABELS = {1: 1, 7: 2, 90: 80}

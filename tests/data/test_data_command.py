@@ -1,4 +1,4 @@
-"""``hfpl data`` by hand: sources, download, convert."""
+"""``hfpl data`` by hand: sources, download, archive."""
 
 import hashlib
 import json
@@ -46,7 +46,7 @@ def test_from_download_to_zip(folder, server, served, voc_archives, capsys):
             "size": len(content),
             "md5": hashlib.md5(content).hexdigest(),
         }
-    assert main(["data", "convert", "--archive", "voc2012.zip"]) == 0
+    assert main(["data", "archive", "--archive", "voc2012.zip", "--digest", "d.json"]) == 0
     assert "5 images in train, 3 images in val, 8 images in trainaug" in capsys.readouterr().err
     assert (folder / "voc2012.zip").exists()
 
@@ -84,10 +84,13 @@ def test_nothing_is_announced_where_nothing_is_downloaded(folder, capsys):
     ("preset", "arguments", "message"),
     [
         ("demo", ["sources"], "dataset 'shapes' is not one that is downloaded"),
-        ("demo", ["convert", "--archive", "a.zip"], "dataset 'shapes' is not one"),
+        ("demo", ["download", "--source", "trainval", "--record", "a"],
+         "--source trainval: unknown; known: none"),
         ("voc2012", ["download", "--source", "trainvel", "--record", "a"],
          "--source trainvel: unknown; did you mean 'trainval'?"),
-        ("coco2014", ["convert", "--archive", "a.zip"],
+        ("folder", ["archive", "--archive", "a.zip", "--digest", "d"],
+         "a run with these parameters has no 'data archive'"),
+        ("coco2014", ["archive", "--archive", "a.zip", "--digest", "d"],
          "downloads/annotations_trainval2014.zip: no such file; 'hfpl data download' puts it"),
     ],
 )  # fmt: skip

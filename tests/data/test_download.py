@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hfpl.params.downloads import Source
+from hfpl.plugins.formats.sources import Source
 from hfpl.stages.data.download import Fetched, fetch
 
 CONTENT = bytes(range(256)) * 12_000  # 3 MB: several chunks

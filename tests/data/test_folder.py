@@ -13,16 +13,19 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from hfpl.images.palette import encode_mask
-from hfpl.params.folder import FolderDataset
-from hfpl.stages.data.folder import Photograph, assign_splits, write_folder_index
-from hfpl.stages.data.index import folder_fingerprint
-from hfpl.stages.data.masks import folder_masks, write_mask_manifests
-from hfpl.stages.data.voc import VOC_CLASSES
+from hfpl.plugins.formats.folder import FolderFormat, Settings
+from hfpl.plugins.formats.folder.index import Photograph, assign_splits, write_folder_index
+from hfpl.plugins.formats.folder.masks import folder_masks
+from hfpl.plugins.formats.interface import fingerprint
+from hfpl.plugins.formats.layout import VOC_CLASSES
+from hfpl.plugins.formats.mask_files import write_mask_manifests
 from hfpl.storage.manifest import Manifest, read_manifests, read_masks
 from hfpl.storage.reading import ImageRoot
 
 TAGGED = {f"p{n}.jpg": "dog;cat" if n % 3 == 0 else "dog" for n in range(10)}
 SIZE = (8, 10)
+
+PARTS = FolderFormat.parts
 
 
 def picture(size: tuple[int, int] = SIZE, kind: str = "JPEG", **options: object) -> bytes:
@@ -49,9 +52,9 @@ def root(tmp_path: Path) -> Path:
     return root
 
 
-def settings_of(root: Path, **changed: object) -> FolderDataset:
+def settings_of(root: Path, **changed: object) -> Settings:
     values = {"format": "folder", "root": str(root), "max_side": 500, "val_share": 0.2}
-    return FolderDataset(**{**values, **changed})
+    return Settings(**{**values, **changed})
 
 
 class Index:
@@ -311,7 +314,7 @@ def test_the_fingerprints_follow_images_tags_and_classes_and_the_masks(root):
         os.utime(path, ns=(1, path.stat().st_mtime_ns + 1))
 
     def fingerprints() -> tuple[str, str]:
-        return folder_fingerprint(root, "images"), folder_fingerprint(root, "masks")
+        return fingerprint(root, PARTS["images"]), fingerprint(root, PARTS["masks"])
 
     seen = fingerprints()
     for changed, change in (
@@ -337,7 +340,7 @@ def test_names_that_are_no_unicode_do_not_stop_a_dry_run(root):
         (root / "images" / os.fsdecode(b"\xff\xfe.jpg")).write_bytes(picture())
     except OSError:
         pytest.skip("the file system takes valid Unicode alone")
-    assert len(folder_fingerprint(root, "images")) == 16
+    assert len(fingerprint(root, PARTS["images"])) == 16
     assert Index(root).line.encode("utf-8")
 
 

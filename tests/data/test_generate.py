@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hfpl.params.dataset import ShapesDataset
-from hfpl.stages.data import voc
-from hfpl.stages.data.generate import SHAPES_LISTS, write_shapes
-from hfpl.stages.data.shapes import CLASS_NAMES, draw_scene
+from hfpl.plugins.formats import layout as voc
+from hfpl.plugins.formats.shapes import Settings
+from hfpl.plugins.formats.shapes.drawing import CLASS_NAMES, draw_scene
+from hfpl.plugins.formats.shapes.generate import write_shapes
 from hfpl.storage.manifest import ImageRecord
 from hfpl.storage.reading import ImageRoot
 
-SETTINGS = ShapesDataset(
+SETTINGS = Settings(
     format="shapes",
     train=6,
     val=3,
@@ -43,7 +43,7 @@ def root(archive: Path) -> ImageRoot:
 
 
 def ids_of(root: ImageRoot) -> list[str]:
-    return [name for split in ("train", "val") for name in voc.read_list(root, SHAPES_LISTS[split])]
+    return [name for split in ("train", "val") for name in voc.read_list(root, split)]
 
 
 def picture_and_mask(root: ImageRoot, name: str) -> tuple[np.ndarray, np.ndarray]:

@@ -11,13 +11,16 @@ import pytest
 from PIL import Image
 
 from hfpl.images.palette import encode_mask
-from hfpl.stages.data import voc
-from hfpl.stages.data.index import folder_fingerprint, write_index
-from hfpl.stages.data.masks import listed_masks, write_mask_manifests
+from hfpl.plugins.formats import layout as voc
+from hfpl.plugins.formats.indexing import write_index
+from hfpl.plugins.formats.interface import fingerprint
+from hfpl.plugins.formats.mask_files import listed_masks, write_mask_manifests
+from hfpl.plugins.formats.voc import InVocLayout
 from hfpl.storage.manifest import read_manifests, read_masks, shard_of
 from hfpl.storage.reading import ImageRoot
 
 LISTS = {"training": "trainaug", "train": "train", "val": "val"}
+PARTS = InVocLayout.parts
 SHARDS = 3
 CLASSES = ("cat", "dog")
 
@@ -239,7 +242,7 @@ IMAGES, MASKS, BOTH = {"images"}, {"masks"}, {"images", "masks"}
 
 def test_a_fingerprint_stays_until_a_file_of_its_part_changes(root):
     def fingerprints() -> dict[str, str]:
-        return {part: folder_fingerprint(root, part) for part in BOTH}
+        return {part: fingerprint(root, PARTS[part]) for part in BOTH}
 
     image, annotation = root / voc.IMAGES / "t3.jpg", root / voc.ANNOTATIONS / "t3.xml"
     changes = [
@@ -253,7 +256,7 @@ def test_a_fingerprint_stays_until_a_file_of_its_part_changes(root):
         (IMAGES, lambda: (root / voc.CLASS_FILE).unlink()),
     ]
     seen = fingerprints()
-    assert seen == {part: folder_fingerprint(str(root), part) for part in BOTH}
+    assert seen == {part: fingerprint(Path(str(root)), PARTS[part]) for part in BOTH}
     for parts, change in changes:
         change()
         found = fingerprints()
@@ -265,7 +268,7 @@ def test_a_fingerprint_is_that_of_names_sizes_and_times_in_the_order_of_names(ro
     (root / voc.MASKS / "folder.png").mkdir()
     (root / voc.MASKS / "link.png").symlink_to(root / voc.CLASS_FILE)
     lines = []
-    for folder in (voc.MASKS, voc.LISTS, "masks"):
+    for folder in (voc.MASKS, voc.LISTS):
         for name in sorted(os.listdir(root / folder)) if (root / folder).exists() else []:
             path = f"{root}/{folder}/{name}"
             if not os.path.isdir(path):
@@ -273,28 +276,41 @@ def test_a_fingerprint_is_that_of_names_sizes_and_times_in_the_order_of_names(ro
                 lines.append(f"{folder}/{name} {os.path.getsize(path)} {time}\n")
     assert len(lines) > 4
     expected = hashlib.sha256("".join(lines).encode()).hexdigest()[:16]
-    assert folder_fingerprint(root, "masks") == expected
+    assert fingerprint(root, PARTS["masks"]) == expected
 
 
 @pytest.mark.parametrize("part", sorted(BOTH))
 def test_a_folder_that_is_not_there_has_a_fingerprint(tmp_path, part):
-    assert folder_fingerprint(tmp_path / "nowhere", part) == "absent"
+    assert fingerprint(tmp_path / "nowhere", PARTS[part]) == "absent"
     (tmp_path / "empty").mkdir()
-    assert folder_fingerprint(tmp_path / "empty", part) != "absent"
+    assert fingerprint(tmp_path / "empty", PARTS[part]) != "absent"
 
 
 @pytest.mark.parametrize("part", sorted(BOTH))
 def test_a_zip_has_a_fingerprint_that_follows_its_content(tmp_path, part):
     archive = tmp_path / "data.zip"
     archive.write_bytes(b"one")
-    first = folder_fingerprint(archive, part)
+    first = fingerprint(archive, PARTS[part])
     archive.write_bytes(b"another")
-    assert folder_fingerprint(archive, part) != first
+    assert fingerprint(archive, PARTS[part]) != first
+
+
+def test_a_fingerprint_looks_into_subfolders_and_follows_no_link_out_of_them(root):
+    below = root / voc.IMAGES / "holiday" / "2026"
+    below.mkdir(parents=True)
+    seen = {fingerprint(root, PARTS["images"])}
+    (below / "a.jpg").write_bytes(b"one")
+    seen.add(fingerprint(root, PARTS["images"]))
+    (below / "a.jpg").write_bytes(b"other")
+    seen.add(fingerprint(root, PARTS["images"]))
+    assert len(seen) == 3
+    (below / "loop").symlink_to(root)
+    assert fingerprint(root, PARTS["images"]) in seen
 
 
 def test_a_link_to_nowhere_does_not_stop_a_dry_run(root):
     (root / voc.IMAGES / "lost.jpg").symlink_to(root / "nowhere.jpg")
-    assert len(folder_fingerprint(root, "images")) == 16
+    assert len(fingerprint(root, PARTS["images"])) == 16
 
 
 def test_real_photographs_are_indexed(photographs: Path, tmp_path):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hfpl.stages.data.labels import LabelRow, read_labels
+from hfpl.plugins.formats.folder.labels import LabelRow, read_labels
 
 ROWS = [("a.jpg", ("cat",)), ("b c.png", ("traffic light", "dog")), ("ü.jpg", ())]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hfpl.stages.data.members import Members
+from hfpl.plugins.formats.members import Members
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hfpl.stages.data import shapes_textures as textures
-from hfpl.stages.data.shapes import CLASS_NAMES, Scene, draw_scene
-from hfpl.stages.data.voc import class_boxes
+from hfpl.plugins.formats.layout import class_boxes
+from hfpl.plugins.formats.shapes import textures
+from hfpl.plugins.formats.shapes.drawing import CLASS_NAMES, Scene, draw_scene
 
 SCENES = 240
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from hfpl.stages.data import voc
+from hfpl.plugins.formats import layout as voc
 from hfpl.storage.reading import ImageRoot
 
 CLASSES = ("cat", "dog", "diningtable")

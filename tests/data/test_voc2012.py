@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hfpl.stages.data import voc
-from hfpl.stages.data.index import write_index
-from hfpl.stages.data.masks import listed_masks, write_mask_manifests
-from hfpl.stages.data.voc2012 import convert
+from hfpl.plugins.formats import layout as voc
+from hfpl.plugins.formats.indexing import write_index
+from hfpl.plugins.formats.mask_files import listed_masks, write_mask_manifests
+from hfpl.plugins.formats.voc2012 import Voc2012Format
+from hfpl.plugins.formats.voc2012.convert import convert
 from hfpl.storage.manifest import read_manifests, read_masks
 from hfpl.storage.reading import ImageRoot
 
@@ -35,7 +36,7 @@ def index(path: Path, folder: Path) -> tuple:
     """Manifests of training and val, and the masks of both."""
     files = {s: [folder / f"{s}.json"] for s in ("train", "val")}
     masks = {s: [folder / f"{s}.masks.json"] for s in files}
-    root, lists = ImageRoot(path), voc.PUBLISHED_LISTS["voc2012"]
+    root, lists = ImageRoot(path), Voc2012Format.published_lists
     write_index("voc2012", root, lists, files)
     write_mask_manifests(root, listed_masks(root, lists, files), files, masks)
     return *(read_manifests(f) for f in files.values()), *(read_masks(m) for m in masks.values())

@@ -12,7 +12,7 @@ from hfpl.params.load import validate_params
 from hfpl.params.presets import preset_text
 from hfpl.pipeline import JOBS
 from hfpl.plugins.backbones import build_backbone
-from hfpl.stages.data.shapes import draw_scene
+from hfpl.plugins.formats.shapes.drawing import draw_scene
 from hfpl.stages.pretrain import train
 from hfpl.stages.pretrain.train import pretrain_backbone
 from hfpl.storage.tensors import load_tensors

@@ -14,9 +14,9 @@ from hfpl.images.palette import encode_mask
 from hfpl.params.load import validate_params
 from hfpl.params.presets import preset_text
 from hfpl.pipeline import JOBS
-from hfpl.stages.data.index import write_index
-from hfpl.stages.data.masks import listed_masks, write_mask_manifests
-from hfpl.stages.data.voc import annotation_xml
+from hfpl.plugins.formats.indexing import write_index
+from hfpl.plugins.formats.layout import annotation_xml
+from hfpl.plugins.formats.mask_files import listed_masks, write_mask_manifests
 from hfpl.stages.evaluate.cams import evaluate_cams
 from hfpl.stages.evaluate.masks import evaluate_masks
 from hfpl.stages.evaluate.table import write_table

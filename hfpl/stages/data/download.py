@@ -18,7 +18,7 @@ from hfpl import __version__
 from hfpl.jobs.progress import track
 from hfpl.jobs.settings import Settings
 from hfpl.jobs.sizes import human
-from hfpl.params.downloads import Source
+from hfpl.plugins.formats.sources import Source
 from hfpl.storage.atomic import write_json
 
 _MIB = 2**20
@@ -36,7 +36,7 @@ def download_source(settings: Settings, *, downloads: Path, source: str, record:
         source: name of the archive.
         record: file to write, size and checksum of what is there.
     """
-    what = Source(**settings.chosen.dataset.sources[source])
+    what = Source(**settings.chosen.dataset.sources[source].as_dict())
     path = downloads / what.file
     found = fetch(what, path)
     write_json(record, {"source": source, "size": found.size, "md5": found.md5})

@@ -1,10 +1,18 @@
 """Jobs of stage data, and what later stages take of them."""
 
+from collections.abc import Sequence
+
 from hfpl.jobs.job import SPLITS, File, Job, Names, Params
-from hfpl.stages.data.formats_tmp import format_of
+from hfpl.plugins.formats import build_format
+from hfpl.plugins.formats.interface import Format
 
 _SHARD = "data/{split}-{shard}.json"
 _MASKS = "data/{split}-{shard}.masks.json"
+
+
+def format_of(params: Params) -> Format:
+    """The format of the data set."""
+    return build_format(params.chosen_dataset)
 
 
 def format_plugin(params: Params) -> list[str]:
@@ -12,7 +20,7 @@ def format_plugin(params: Params) -> list[str]:
     return [f"hfpl.plugins.formats.{params.chosen_dataset.format}"]
 
 
-def _of_format(params: Params, keys: list[str]) -> list[str]:
+def _of_format(params: Params, keys: Sequence[str]) -> list[str]:
     return ["chosen.dataset.format", *(f"chosen.dataset.{key}" for key in keys)]
 
 
@@ -51,8 +59,8 @@ def _sources(params: Params, common: str, names: Names) -> list[str]:
 ARCHIVE = Job(
     "data_archive",
     "draw a data set, or convert what was downloaded, into one zip in VOC's layout",
-    "hfpl.stages.data.archive:write_archive",
-    reads=lambda params: format_of(params).archive_reads,
+    "hfpl.stages.data.prepare:write_archive",
+    reads=lambda params: _of_format(params, format_of(params).archive_reads),
     inputs=(File("sources", _sources, "", many=True, option=False),),
     outputs=(
         File("archive", lambda p, common, names: [archive(p, common)], "zip to write"),
@@ -84,8 +92,8 @@ _MANIFESTS = {
 INDEX = Job(
     "data_index",
     "write the manifests of a data set: its images, their tags and hashes",
-    "hfpl.stages.data.index:index_images",
-    reads=lambda params: ["dataset", "shards", *_of_format(params, format_of(params).index_keys)],
+    "hfpl.stages.data.prepare:index_images",
+    reads=lambda params: ["dataset", "shards", *_of_format(params, format_of(params).index_reads)],
     inputs=(DIGEST,),
     outputs=tuple(_MANIFESTS.values()),
     images=True,
@@ -103,8 +111,8 @@ _MASK_FILES = {
 MASKS = Job(
     "data_masks",
     "write the manifests of a data set's masks",
-    "hfpl.stages.data.masks:index_masks",
-    reads=lambda params: _of_format(params, format_of(params).mask_keys),
+    "hfpl.stages.data.prepare:index_masks",
+    reads=lambda params: _of_format(params, format_of(params).mask_reads),
     inputs=(DIGEST, *_TAKEN),
     outputs=tuple(_MASK_FILES.values()),
     images=True,

@@ -14,8 +14,8 @@ from hfpl.jobs.settings import Settings
 from hfpl.networks.interface import StandsOnBackbone
 from hfpl.numerics import Runtime, seed_torch
 from hfpl.plugins.backbones import build_backbone
+from hfpl.plugins.formats.shapes.drawing import Scene, draw_scene
 from hfpl.sections.training import AdamW, LearningRateFactors
-from hfpl.stages.data.shapes import Scene, draw_scene
 from hfpl.stages.pretrain.params import Pretrain
 from hfpl.storage.tensors import load_tensors, save_tensors
 from hfpl.training.loop import Plan

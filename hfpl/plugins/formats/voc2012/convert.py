@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from hfpl.jobs.progress import track
-from hfpl.stages.data import voc
-from hfpl.stages.data.members import Members
+from hfpl.plugins.formats import layout as voc
+from hfpl.plugins.formats.members import Members
 from hfpl.storage.archive import add_file
 from hfpl.storage.atomic import replacing
 

@@ -21,12 +21,6 @@ IMAGES, MASKS, ANNOTATIONS = "JPEGImages", "SegmentationClass", "Annotations"
 LISTS = "ImageSets/Segmentation"
 CLASS_FILE = "classes.txt"
 
-PUBLISHED_LISTS = {
-    "voc2012": {"training": "trainaug", "train": "train", "val": "val"},
-    "coco2014": {"training": "train", "train": "train", "val": "val"},
-}
-"""Lists of the downloaded data sets: images to train on, scored ones of train, those of val."""
-
 
 def read_classes(root: ImageRoot) -> tuple[str, ...]:
     """Foreground classes in the order of their labels: ``classes.txt``, else VOC's twenty.

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hfpl.stages.data.shapes_textures import (
+from hfpl.plugins.formats.shapes.textures import (
     CLASS_NAMES,
     FloatArray,
     Patch,

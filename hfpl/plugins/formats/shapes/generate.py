@@ -7,13 +7,11 @@ import cv2
 
 from hfpl.images.palette import encode_mask
 from hfpl.jobs.progress import track
-from hfpl.params.dataset import ShapesDataset
-from hfpl.stages.data import voc
-from hfpl.stages.data.shapes import CLASS_NAMES, Scene, draw_scene
+from hfpl.plugins.formats import layout as voc
+from hfpl.plugins.formats.shapes import Settings
+from hfpl.plugins.formats.shapes.drawing import CLASS_NAMES, Scene, draw_scene
 from hfpl.storage.archive import add_file
 from hfpl.storage.atomic import replacing
-
-SHAPES_LISTS = {"training": "train", "train": "train", "val": "val"}
 
 _FIRST_VAL = 10**6
 """Number of the first val picture: more training pictures do not change those of val."""
@@ -27,7 +25,7 @@ _JPEG = [
 ]
 
 
-def write_shapes(path: str | Path, settings: ShapesDataset) -> None:
+def write_shapes(path: str | Path, settings: Settings) -> None:
     """Generate pictures, masks, annotations and lists; equal settings give equal bytes."""
     numbers = {
         "train": range(settings.train),
@@ -45,7 +43,7 @@ def write_shapes(path: str | Path, settings: ShapesDataset) -> None:
                     advance()
 
 
-def draw_picture(settings: ShapesDataset, number: int) -> Scene:
+def draw_picture(settings: Settings, number: int) -> Scene:
     """Picture ``train_<number>`` of a data set; val's follow from 1,000,000 on."""
     return draw_scene(
         settings.seed,
@@ -59,9 +57,7 @@ def draw_picture(settings: ShapesDataset, number: int) -> Scene:
     )
 
 
-def _write_picture(
-    archive: zipfile.ZipFile, name: str, number: int, settings: ShapesDataset
-) -> None:
+def _write_picture(archive: zipfile.ZipFile, name: str, number: int, settings: Settings) -> None:
     scene = draw_picture(settings, number)
     _, jpeg = cv2.imencode(".jpg", scene.image[..., ::-1], _JPEG)
     objects = [(CLASS_NAMES[k], *box) for k, *box in voc.class_boxes(scene.mask)]

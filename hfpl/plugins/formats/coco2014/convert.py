@@ -6,9 +6,9 @@ from pathlib import Path
 
 from hfpl.images.palette import encode_mask
 from hfpl.jobs.progress import track
-from hfpl.stages.data import voc
-from hfpl.stages.data.coco_masks import CocoImage, draw_mask, read_image_ids, read_instances
-from hfpl.stages.data.members import Members
+from hfpl.plugins.formats import layout as voc
+from hfpl.plugins.formats.coco2014.masks import CocoImage, draw_mask, read_image_ids, read_instances
+from hfpl.plugins.formats.members import Members
 from hfpl.storage.archive import add_file
 from hfpl.storage.atomic import replacing
 

@@ -10,9 +10,8 @@ from pathlib import Path, PurePosixPath
 
 from hfpl.images.decode import ENDINGS
 from hfpl.jobs.progress import track
-from hfpl.params.folder import FolderDataset
-from hfpl.sections.suggest import suggest
-from hfpl.stages.data.labels import (
+from hfpl.plugins.formats.folder import Settings
+from hfpl.plugins.formats.folder.labels import (
     LABEL_FILE,
     LabelRow,
     clean,
@@ -21,8 +20,9 @@ from hfpl.stages.data.labels import (
     read_labels,
     shown,
 )
-from hfpl.stages.data.records import shrunk_record, write_split
-from hfpl.stages.data.voc import CLASS_FILE
+from hfpl.plugins.formats.layout import CLASS_FILE
+from hfpl.plugins.formats.records import shrunk_record, write_split
+from hfpl.sections.suggest import suggest
 from hfpl.storage.manifest import SPLITS, Manifest
 from hfpl.storage.reading import ImageRoot
 
@@ -54,7 +54,7 @@ class Photograph:
 def write_folder_index(
     dataset: str,
     root: ImageRoot,
-    settings: FolderDataset,
+    settings: Settings,
     manifests: Mapping[str, Sequence[Path]],
 ) -> str:
     """Read the list and the images, and write the manifests.

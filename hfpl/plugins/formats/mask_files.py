@@ -1,0 +1,66 @@
+"""Find the masks that images are scored against, and write the manifests of masks.
+
+Apart from the images' index: a new or changed mask is evaluated, and re-runs no training.
+"""
+
+from collections.abc import Mapping
+
+from hfpl.jobs.progress import track
+from hfpl.plugins.formats import layout as voc
+from hfpl.plugins.formats.interface import Files
+from hfpl.plugins.formats.records import mask_record
+from hfpl.storage.manifest import read_manifests, write_masks
+from hfpl.storage.reading import ImageRoot
+
+
+def listed_masks(root: ImageRoot, lists: Mapping[str, str], manifests: Files) -> dict[str, str]:
+    """Masks of a data set in VOC's layout: image id → file, for the images of its scored lists.
+
+    Raises:
+        ValueError: a list is missing, or scores an image that is not in its split.
+    """
+    found = {}
+    for split, files in manifests.items():
+        images = {image.id for image in read_manifests(files).images}
+        for image_id in voc.read_list(root, lists[split]):
+            if image_id not in images:
+                raise ValueError(
+                    f"{root.root}: '{image_id}' is scored as {split} but not "
+                    + ("trained on" if split == "train" else "in its list")
+                )
+            found[image_id] = f"{voc.MASKS}/{image_id}.png"
+    return found
+
+
+def write_mask_manifests(
+    root: ImageRoot, found: Mapping[str, str], manifests: Files, masks: Files
+) -> None:
+    """Read the masks of the images and write their manifests, one per shard.
+
+    Args:
+        found: image id → file of its mask.
+        manifests: for each split, the files of its images.
+        masks: for each split, the files to write, one for each of these.
+
+    Raises:
+        ValueError: a mask is missing, unreadable, of another size than its image, or has a label
+            that is no class.
+    """
+    content = {}
+    with track("data masks", len(found), "masks") as advance:
+        for split, files in manifests.items():
+            if len(files) != len(masks[split]):
+                raise ValueError(
+                    f"{split}: {len(files)} manifests and {len(masks[split])} mask manifests"
+                )
+            for file, out in zip(files, masks[split], strict=True):
+                manifest = read_manifests([file])
+                num_classes = len(manifest.classes) + 1
+                content[out] = []
+                for image in manifest.images:
+                    if image.id in found:
+                        record = mask_record(root, image, found[image.id], num_classes)
+                        content[out].append(record)
+                        advance()
+    for out, records in content.items():
+        write_masks(out, records)

@@ -1,0 +1,76 @@
+"""A folder in the layout of PASCAL VOC 2012, with lists of one's own."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from hfpl.plugins.formats.interface import Files, Format
+from hfpl.sections.section import Section
+
+
+class Lists(Section):
+    """Names of the lists in ``ImageSets/Segmentation`` (without ``.txt``)."""
+
+    training: str = Field(min_length=1, description="images to train on (VOC: trainaug)")
+    train: str = Field(min_length=1, description="training images that are scored")
+    val: str = Field(min_length=1, description="validation images, all scored")
+
+
+class Settings(Section):
+    """A folder in the layout of PASCAL VOC 2012."""
+
+    format: Literal["voc"]
+    root: str = Field(min_length=1, description="folder that holds JPEGImages, Annotations, …")
+    lists: Lists
+
+
+def build(settings: Settings) -> "VocFormat":
+    """Build the format of a folder in VOC's layout."""
+    return VocFormat(settings)
+
+
+class InVocLayout(Format):
+    """What all data sets in VOC's layout have in common; subclasses name their lists."""
+
+    parts = {
+        "images": ("JPEGImages", "Annotations", "ImageSets/Segmentation", "classes.txt"),
+        "masks": ("SegmentationClass", "ImageSets/Segmentation"),
+    }
+
+    @property
+    def lists(self) -> Mapping[str, str]:
+        """List of the images to train on (``training``), and of scored ``train`` and ``val``."""
+        raise NotImplementedError
+
+    def index(self, dataset: str, images: Path, manifests: Files) -> str:
+        """As :meth:`hfpl.plugins.formats.interface.Format.index`."""
+        from hfpl.plugins.formats.indexing import write_index
+        from hfpl.storage.reading import ImageRoot
+
+        counts = write_index(dataset, ImageRoot(images), self.lists, manifests)
+        return ", ".join(f"{count} {split} images" for split, count in counts.items()) + " indexed"
+
+    def masks(self, images: Path, manifests: Files, masks: Files) -> str:
+        """As :meth:`hfpl.plugins.formats.interface.Format.masks`."""
+        from hfpl.plugins.formats.mask_files import listed_masks, write_mask_manifests
+        from hfpl.storage.reading import ImageRoot
+
+        root = ImageRoot(images)
+        found = listed_masks(root, self.lists, manifests)
+        write_mask_manifests(root, found, manifests, masks)
+        return f"{len(found)} masks indexed"
+
+
+class VocFormat(InVocLayout):
+    """A folder in VOC's layout."""
+
+    index_reads = ("lists.training", "lists.val")
+    mask_reads = ("lists.train", "lists.val")
+
+    @property
+    def lists(self) -> Mapping[str, str]:
+        """Those of the entry; of a job, those that it may read."""
+        lists = self.settings.lists
+        return dict(lists)
