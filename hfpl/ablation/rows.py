@@ -127,7 +127,10 @@ def read_rows(files: Sequence[Path]) -> list[dict[str, Any]]:
     for file in filter(Path.is_file, files):
         try:
             with file.open(encoding="utf-8", newline="") as text:
-                for line in csv.DictReader(text):
+                lines = csv.DictReader(text)
+                if lines.fieldnames is None or tuple(lines.fieldnames) != COLUMNS:
+                    raise ValueError("other columns")
+                for line in lines:
                     cells = {k: _value(k, line[k]) for k in COLUMNS}
                     run = {name: cells[name] for name in OF_RUN}
                     row = found.setdefault(cells["key"], {**run, "scores": []})
