@@ -131,6 +131,8 @@ def read_rows(files: Sequence[Path]) -> list[dict[str, Any]]:
                 if lines.fieldnames is None or tuple(lines.fieldnames) != COLUMNS:
                     raise ValueError("other columns")
                 for line in lines:
+                    if None in line.values():
+                        raise ValueError(f"line {lines.line_num} is cut off")
                     cells = {k: _value(k, line[k]) for k in COLUMNS}
                     run = {name: cells[name] for name in OF_RUN}
                     row = found.setdefault(cells["key"], {**run, "scores": []})
