@@ -15,7 +15,7 @@ import torch
 from ruamel.yaml import YAML
 from torch import Tensor
 
-from hfpl.images.normalise import MEAN, STD
+from hfpl.images.normalise import IMAGENET
 from hfpl.jobs.runtime import set_up
 from hfpl.losses import (
     class_activations,
@@ -104,7 +104,7 @@ class Step:
         """Forward, all losses, backward, update."""
         with self._autocast():
             loss = self.network.losses(self.images, self.labels, 0.0)
-        total = total_loss(attach(loss, self.labels, self.isl, self.fsl))
+        total = total_loss(attach(loss, self.labels, self.isl, self.fsl, IMAGENET))
         self.optimiser.zero_grad(set_to_none=True)
         total.backward()
         self.optimiser.step()
@@ -117,7 +117,7 @@ class Step:
     def fsl_alone(self) -> None:
         """FSL forward and backward, its activations and feature image included."""
         scores = self._logits()
-        image = feature_image(self.view.image, scores.shape[2:], MEAN, STD)
+        image = feature_image(self.view.image, scores.shape[2:], IMAGENET.mean, IMAGENET.std)
         activations = class_activations(scores, self.labels)
         feature_similarity_loss(
             image, activations, mu=self.fsl.mu, sigma=self.fsl.sigma, repel=self.fsl.repel

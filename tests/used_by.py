@@ -25,9 +25,13 @@ USED_BY = {
     "pretrain": {"pretrain"},
     "cam.methods.seam": CAM,
     "cam.methods": set(),
+    "cam.network": CAM,
     "cam.inference": {"cam_infer"},
     "cam": {"cam_train"},
     "pseudo": {"pseudo"},
+    # The walk builds AffinityNet, and what follows the segmentation network builds that.
+    "affinity.network": {"affinity", "walk"},
+    "segment.network": {"segment_train", "segment_test", "segment_model"},
     "affinity.radius": {"affinity", "walk"},
     "affinity.channels": {"affinity", "walk"},
     "affinity": {"affinity"},

@@ -12,10 +12,12 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
+from hfpl.images.normalise import IMAGENET
 from hfpl.plugins.formats import layout as voc
 from hfpl.stages.affinity.train import AffinitySamples
 from hfpl.stages.cam.train import CamSamples
@@ -149,17 +151,18 @@ def _masks(made: Made) -> list[Path]:
     return [made.masks]
 
 
-_SETTINGS: Any = None
-"""Augmentation says nothing about memory."""
+_SETTINGS: Any = (None, IMAGENET)
+"""Augmentation and colours say nothing about memory."""
+_BACKBONE: Any = (SimpleNamespace(stride=8, statistics=IMAGENET), None)
 
 _OF_SET: dict[str, Callable[[Made], Any]] = {
     "data": lambda m: (_root(m), read_manifests([m.manifest])),
-    "cam train": lambda m: CamSamples(read_manifests([m.manifest]), _root(m), _SETTINGS),
+    "cam train": lambda m: CamSamples(read_manifests([m.manifest]), _root(m), *_SETTINGS),
     "affinity": lambda m: AffinitySamples(
-        read_manifests([m.manifest]), _root(m), [m.scores], [m.scores], 8, _SETTINGS
+        read_manifests([m.manifest]), _root(m), [m.scores], [m.scores], *_BACKBONE
     ),
     "segment train": lambda m: SegmentSamples(
-        read_manifests([m.manifest]), _root(m), [m.scores], _SETTINGS
+        read_manifests([m.manifest]), _root(m), [m.scores], *_SETTINGS
     ),
     "evaluate": lambda m: (read_split([m.manifest], [m.masks], _root(m)), Shards([m.scores])),
     "report, choosing": lambda m: (_root(m), read_manifests([m.manifest]), read_masks([m.masks])),

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from benchmarks.comparison import Comparison, assert_close, assert_equal
 from hfpl.images.augment import random_crop, random_normalised_crop, shift_hsv
-from hfpl.images.normalise import MEAN, STD
+from hfpl.images.normalise import IMAGENET
 
 LIMIT, CROP = 10, 448
 
@@ -29,7 +29,8 @@ def plain_normalised(image: NDArray) -> NDArray:
     out = np.zeros(image.shape, np.float32)
     for y, x in np.ndindex(image.shape[:2]):
         out[y, x] = [
-            (v / 255 - m) / s for v, m, s in zip(image[y, x].tolist(), MEAN, STD, strict=True)
+            (v / 255 - m) / s
+            for v, m, s in zip(image[y, x].tolist(), IMAGENET.mean, IMAGENET.std, strict=True)
         ]
     return out
 
@@ -55,7 +56,7 @@ def _plain_crop(image: NDArray) -> NDArray:
 
 
 def _fast_crop(image: NDArray) -> NDArray:
-    (cut,) = random_normalised_crop(image, CROP, np.random.default_rng(0))
+    (cut,) = random_normalised_crop(image, CROP, np.random.default_rng(0), IMAGENET)
     return cut
 
 

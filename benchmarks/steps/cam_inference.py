@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 from torch import nn
 
 from benchmarks.comparison import Comparison, assert_close
-from hfpl.images.normalise import MEAN, STD
+from hfpl.images.normalise import IMAGENET
 from hfpl.numerics import Runtime
 from hfpl.params.load import validate_params
 from hfpl.params.presets import preset_text
@@ -34,7 +34,7 @@ def plain_cams(
     for scale in scales:
         size = (int(np.rint(width * scale)), int(np.rint(height * scale)))
         resized = np.asarray(image.resize(size, Image.Resampling.BICUBIC), np.float64) / 255
-        normal = (resized - np.array(MEAN)) / np.array(STD)
+        normal = (resized - np.array(IMAGENET.mean)) / np.array(IMAGENET.std)
         for mirrored in (False, True):
             view = normal[:, ::-1] if mirrored else normal
             batch = torch.from_numpy(view.transpose(2, 0, 1).copy()).float()[None]

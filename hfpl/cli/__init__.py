@@ -22,7 +22,8 @@ _OF_STAGES = {
     "affinity": ("train the affinity network", {}),
     "walk": ("label maps by a random walk", {}),
     "segment": (
-        "the segmentation network, also for new photographs",
+        "the segmentation network, also for new photographs: 'hfpl segment --model MODEL "
+        "PHOTOGRAPH ...' is short for 'hfpl segment apply ...'",
         {"apply": "hfpl.cli.apply"},
     ),
     "evaluate": ("score every stage's results", {"show": "hfpl.cli.show"}),

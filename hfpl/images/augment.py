@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageEnhance
 
-from hfpl.images.normalise import normalise
+from hfpl.images.normalise import ColourStatistics, normalise
 
 
 class ColourJitter(Protocol):
@@ -89,6 +89,7 @@ def random_normalised_crop(
     image: np.ndarray,
     size: int,
     rng: np.random.Generator,
+    statistics: ColourStatistics,
     others: Sequence[tuple[np.ndarray, float]] = (),
 ) -> list[np.ndarray]:
     """Random crop of an RGB uint8 image, normalised; what lies outside is 0 after normalising.
@@ -98,6 +99,7 @@ def random_normalised_crop(
     Args:
         image: (h, w, 3) uint8.
         size, rng: as :func:`random_crop`.
+        statistics: of the network's colours.
         others: arrays that the same square is cut out of, as for :func:`random_crop`.
 
     Returns:
@@ -105,7 +107,7 @@ def random_normalised_crop(
     """
     covered = np.ones(image.shape[:2], bool)
     pixels, covered, *cut = random_crop([(image, 0), (covered, False), *others], size, rng)
-    normal = normalise(pixels)
+    normal = normalise(pixels, statistics)
     if not covered.all():
         normal[~covered] = 0
     return [normal, *cut]

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hfpl.networks.interface import StandsOnBackbone, full_precision
+from hfpl.networks.interface import Backbone, StandsOnBackbone, full_precision, widths
 
 
 class AffinityNetwork(StandsOnBackbone):
@@ -18,9 +18,9 @@ class AffinityNetwork(StandsOnBackbone):
         channels: widths of f8_3, f8_4 and f8_5.
     """
 
-    def __init__(self, backbone: nn.Module, channels: tuple[int, int, int]) -> None:
+    def __init__(self, backbone: Backbone, channels: tuple[int, int, int]) -> None:
         super().__init__(backbone)
-        d4, d5, d6 = backbone.channels
+        d4, d5, d6 = widths(backbone, "conv4", "conv5", "conv6")
         a, b, c = channels
         self.f8_3 = nn.Conv2d(d4, a, 1, bias=False)
         self.f8_4 = nn.Conv2d(d5, b, 1, bias=False)
@@ -33,8 +33,6 @@ class AffinityNetwork(StandsOnBackbone):
     def forward(self, images: Tensor) -> Tensor:
         """Features (N, a + b + c, h, w), float32, of normalised images (N, 3, H, W)."""
         features = self.backbone(images)
-        parts = [
-            functional.elu(layer(x))
-            for layer, x in zip((self.f8_3, self.f8_4, self.f8_5), features, strict=True)
-        ]
+        layers = {"conv4": self.f8_3, "conv5": self.f8_4, "conv6": self.f8_5}
+        parts = [functional.elu(layer(features[name])) for name, layer in layers.items()]
         return full_precision(functional.elu(self.f9(torch.cat(parts, 1))))

@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hfpl.networks.interface import StandsOnBackbone, full_precision
+from hfpl.networks.interface import Backbone, StandsOnBackbone, full_precision, widths
 
 
 class DeepLab(StandsOnBackbone):
@@ -20,7 +20,7 @@ class DeepLab(StandsOnBackbone):
 
     def __init__(
         self,
-        backbone: nn.Module,
+        backbone: Backbone,
         num_classes: int,
         channels: int,
         dilation: int,
@@ -28,8 +28,9 @@ class DeepLab(StandsOnBackbone):
         bn_momentum: float = 3e-4,
     ) -> None:
         super().__init__(backbone)
+        (width,) = widths(backbone, "conv6")
         self.conv_fov = nn.Conv2d(
-            backbone.channels[2], channels, 3, padding=dilation, dilation=dilation, bias=False
+            width, channels, 3, padding=dilation, dilation=dilation, bias=False
         )
         self.bn_fov = nn.BatchNorm2d(channels, momentum=bn_momentum)
         self.conv_fov2 = nn.Conv2d(channels, channels, 1, bias=False)
@@ -44,7 +45,7 @@ class DeepLab(StandsOnBackbone):
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (N, C, H, W), float32, of normalised images (N, 3, H, W)."""
-        x = self.backbone(images).conv6
+        x = self.backbone(images)["conv6"]
         x = functional.relu(self.bn_fov(self.conv_fov(x)))
         x = functional.relu(self.bn_fov2(self.conv_fov2(x)))
         logits = full_precision(self.cls_conv(self.dropout(x)))

@@ -1,59 +1,80 @@
 """What every backbone offers the networks that stand on it."""
 
-from typing import NamedTuple, Protocol
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.instancenorm import _InstanceNorm
+
+from hfpl.images.normalise import IMAGENET, ColourStatistics
+
+Features = Mapping[str, Tensor]
+"""Maps of a backbone by name, (N, D, h, w) each, with h = ceil(H / stride), w = ceil(W / stride).
+``conv4``, ``conv5`` and ``conv6`` are the published networks' names, the deepest last."""
+
+NORMS = (_BatchNorm, _InstanceNorm, nn.GroupNorm, nn.LayerNorm)
+"""Layers that normalise."""
 
 
-class Features(NamedTuple):
-    """Features of a backbone at its stride, in the published networks' naming.
-
-    Shapes:
-        conv4, conv5, conv6: (N, D4, h, w), (N, D5, h, w), (N, D6, h, w) with
-        h = ceil(H / stride), w = ceil(W / stride).
-    """
-
-    conv4: Tensor
-    conv5: Tensor
-    conv6: Tensor
-
-
-class Backbone(Protocol):
-    """A network from images (N, 3, H, W), normalised, to :class:`Features`.
+class Backbone(nn.Module):
+    """Base of the backbones: a network from normalised images (N, 3, H, W) to :data:`Features`.
 
     Attributes:
-        channels: widths of conv4, conv5 and conv6.
-        stride: pixels per cell of the features.
-        trains_batchnorm: whether batch statistics are learned; if not, they stay as loaded.
-        frozen: names of the parts that training leaves alone, by stage.
+        channels: name of each map → its width.
+        stride: pixels per cell of the maps.
+        statistics: of the colours that its weights know; images are normalised by them.
+        frozen: stage → names of the parts that its training leaves alone.
+        norms_fixed: whether layers that normalise stay as loaded, their statistics included.
     """
 
-    channels: tuple[int, int, int]
+    channels: Mapping[str, int]
     stride: int
-    trains_batchnorm: bool
-    frozen: dict[str, tuple[str, ...]]
+    statistics: ColourStatistics = IMAGENET
+    frozen: Mapping[str, tuple[str, ...]] = {}
+    norms_fixed: bool = False
 
-    def __call__(self, images: Tensor) -> Features: ...
+    def fixed_norms(self) -> list[nn.Module]:
+        """Layers that normalise and stay as loaded."""
+        if not self.norms_fixed:
+            return []
+        return [module for module in self.modules() if isinstance(module, NORMS)]
+
+    def begin_from_scratch(self) -> None:
+        """Freeze nothing: what is frozen belongs to weights that know something."""
+        self.frozen, self.norms_fixed = {}, False
 
 
-def freeze(backbone: nn.Module, stage: str) -> None:
+def widths(backbone: Backbone, *names: str) -> tuple[int, ...]:
+    """Widths of the maps that a network asks a backbone for.
+
+    Raises:
+        ValueError: the backbone has no such map.
+    """
+    for name in names:
+        if name not in backbone.channels:
+            raise ValueError(
+                f"{type(backbone).__name__} has no map '{name}'; it has "
+                f"{', '.join(backbone.channels)}: choose another backbone"
+            )
+    return tuple(backbone.channels[name] for name in names)
+
+
+def freeze(backbone: Backbone, stage: str) -> None:
     """Take the parts that a stage does not train out of the gradient."""
     for part in backbone.frozen.get(stage, ()):
         backbone.get_submodule(part).requires_grad_(False)
-    if not backbone.trains_batchnorm:
-        for module in backbone.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                module.requires_grad_(False)
+    for module in backbone.fixed_norms():
+        module.requires_grad_(False)
 
 
 class StandsOnBackbone(nn.Module):
     """Base of the networks: a backbone and the new layers above it.
 
-    Batch normalisation of the backbone stays in evaluation mode where it is not trained.
+    Layers of the backbone that normalise stay in evaluation mode where they are fixed.
     """
 
-    def __init__(self, backbone: nn.Module) -> None:
+    def __init__(self, backbone: Backbone) -> None:
         super().__init__()
         self.backbone = backbone
 
@@ -62,12 +83,10 @@ class StandsOnBackbone(nn.Module):
         return [module for name, module in self.named_children() if name != "backbone"]
 
     def train(self, mode: bool = True) -> "StandsOnBackbone":
-        """As :meth:`torch.nn.Module.train`, but for batch statistics that are fixed."""
+        """As :meth:`torch.nn.Module.train`, but for norms that are fixed."""
         super().train(mode)
-        if not self.backbone.trains_batchnorm:
-            for module in self.backbone.modules():
-                if isinstance(module, nn.BatchNorm2d):
-                    module.eval()
+        for module in self.backbone.fixed_norms():
+            module.eval()
         return self
 
 

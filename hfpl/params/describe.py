@@ -30,7 +30,9 @@ def _describe(model: type[BaseModel], prefix: str, blocks: list[str]) -> None:
         table = get_origin(field.annotation) is dict
         for inner in models:
             nested.append((inner, f"{key}.<name>." if table else f"{key}."))
-        if not models:
+        words = [p for p in get_args(field.annotation) if get_origin(p) is Literal]
+        if words or not models:
+            # A union with a word, too: the word is a value of the key itself.
             rows.append(f"| `{key}` | {_type(field)} | {field.description or ''} |")
     if rows:
         title = prefix.rstrip(".") or "whole run"
@@ -62,6 +64,8 @@ def _name(annotation: object) -> str:
         return " or ".join(f"`{p}`" for p in parts)
     if origin in (Union, types.UnionType):
         return " or ".join(_name(p) for p in parts)
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return "a section"
     if origin is list:
         return f"list of {_name(parts[0])}"
     if origin is dict:

@@ -80,7 +80,10 @@ def _known_keys(location: tuple[int | str, ...]) -> list[str]:
     node: dict[str, Any] = schema
     for part in location:
         node = _resolve(node, schema)
-        if "discriminator" in node:
+        if "anyOf" in node:
+            refs = [one for one in node["anyOf"] if str(one.get("$ref")).endswith(f"/{part}")]
+            node = refs[0] if refs else node
+        elif "discriminator" in node:
             node = {"$ref": node["discriminator"]["mapping"][str(part)]}
         elif part in node.get("properties", {}):
             node = node["properties"][part]

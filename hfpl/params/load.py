@@ -12,8 +12,10 @@ from hfpl.params.explain import explain, one_line
 from hfpl.params.plugins import check_options, plugin_names
 from hfpl.params.root import Params
 from hfpl.params.runs import SEED, may_change, run_name, run_parts, sweep_settings
+from hfpl.sections.network import network_key, network_of
 from hfpl.sections.suggest import suggest
 from hfpl.stages.cam.job import INFER, TRAIN
+from hfpl.stages.pretrain.job import TRAINED
 
 
 class ParamsError(ValueError):
@@ -117,13 +119,7 @@ def _cross_checks(params: Params) -> list[str]:
             f"variant: '{params.variant}' is not in variants"
             + suggest(params.variant, list(params.variants))
         )
-    found += check_options(
-        "network.backbone",
-        "hfpl.plugins.backbones",
-        params.network.backbone,
-        "network.options",
-        params.network.options,
-    )
+    found += _network_checks(params)
     methods = plugin_names("hfpl.plugins.methods")
     for method in params.evaluate.background_score:
         if method not in methods:
@@ -147,6 +143,26 @@ def _cross_checks(params: Params) -> list[str]:
         if method not in params.evaluate.background_score:
             found.append(f"evaluate.background_score.{method}: missing; variant '{name}' needs it")
     return found or _ablation_checks(params)
+
+
+def _network_checks(params: Params) -> list[str]:
+    """Unknown backbones and options, of the shared network and of stages' own."""
+    networks = {network_key(params, stage): network_of(params, stage) for stage in TRAINED}
+    found = []
+    for key, network in {"network": params.network, **networks}.items():
+        found += check_options(
+            f"{key}.backbone",
+            "hfpl.plugins.backbones",
+            network.backbone,
+            f"{key}.options",
+            network.options,
+        )
+        if key != "network" and network.weights == "pretrain":
+            found.append(
+                f"{key}.weights: 'pretrain' makes those of the section network alone; "
+                "name a file, or 'none'"
+            )
+    return found
 
 
 def _ablation_checks(params: Params) -> list[str]:

@@ -1,7 +1,7 @@
 """The backbone that every stage's network stands on, and the weights it starts from."""
 
 from pathlib import PurePath
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -39,6 +39,10 @@ StageWeights = Annotated[
 ]
 
 
+DEFAULT = "default"
+"""A stage's network is that of the section ``network``."""
+
+
 class Network(Section):
     """Backbone, its options, and where its weights come from."""
 
@@ -48,3 +52,27 @@ class Network(Section):
         description="'pretrain' (made by the stage pretrain), 'none' (random), or a file: "
         ".safetensors, .pth or .params"
     )
+
+
+StageNetwork = Annotated[
+    Network | Literal["default"],
+    Field(
+        description="'default': the network of the section network; or one of the stage's own: "
+        "backbone, options and weights"
+    ),
+]
+
+
+def network_of(parameters: Any, stage: str) -> Any:
+    """The section that says which network a stage has, of parameters or of a job's settings.
+
+    Args:
+        stage: one that trains on a backbone: ``cam``, ``affinity`` or ``segment``.
+    """
+    own = getattr(parameters, stage).network
+    return parameters.network if own == DEFAULT else own
+
+
+def network_key(parameters: Any, stage: str) -> str:
+    """Key of that section."""
+    return "network" if getattr(parameters, stage).network == DEFAULT else f"{stage}.network"

@@ -3,10 +3,8 @@
 import logging
 from pathlib import Path
 
-from torch import nn
-
 from hfpl.jobs.settings import Settings
-from hfpl.networks.interface import StandsOnBackbone, freeze
+from hfpl.networks.interface import Backbone, StandsOnBackbone, freeze
 from hfpl.networks.weights.match import load_weights
 from hfpl.numerics import seed_torch
 from hfpl.plugins.backbones import build_backbone
@@ -15,22 +13,18 @@ from hfpl.sections.network import AS_NETWORK
 _log = logging.getLogger(__name__)
 
 
-def starting_backbone(settings: Settings, stage: str, seed: int, scratch: bool) -> nn.Module:
+def starting_backbone(settings: Settings, stage: str, seed: int, scratch: bool) -> Backbone:
     """Backbone with random weights, frozen as the stage asks.
 
     The layers that a network adds afterwards draw from the seed, whatever the backbone drew.
 
     Args:
-        scratch: no weights follow. What the backbone freezes belongs to weights that know
-            something: nothing is frozen then, and batch statistics are learned unless the
-            backbone's own option says otherwise.
+        scratch: no weights follow, so that nothing is frozen.
     """
     seed_torch("backbone", seed)
-    options = settings.options.as_dict()
-    backbone = build_backbone(settings.backbone, options)
+    backbone = build_backbone(settings.backbone, settings.options.as_dict())
     if scratch:
-        backbone.frozen = {}
-        backbone.trains_batchnorm = options.get("train_batchnorm", True)
+        backbone.begin_from_scratch()
     freeze(backbone, stage)
     seed_torch("new layers", seed)
     return backbone

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
+from hfpl.images.normalise import IMAGENET
 from hfpl.losses import feature_similarity_loss
 from hfpl.plugins.methods.interface import MethodLoss, View
 from hfpl.plugins.methods.seam import SeamMaps, compare_views, compared_channels
@@ -68,7 +69,7 @@ def seam_losses(arrays: Arrays) -> Iterator[Comparison]:
     # FSL compares the logits, which are no enlarged maps.
     view = View("cls_1", image, maps["logits1"][:, 1:], maps["logits1"][:, :1])
     loss = MethodLoss(loss.terms, (view, *loss.views[1:]))
-    terms = attach(loss, labels, None, published_fsl())
+    terms = attach(loss, labels, None, published_fsl(), IMAGENET)
     for term, key in TERMS.items():
         yield close(f"loss {term}", terms[term].value.item(), arrays[key])
     total = total_loss(terms)

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from hfpl.images.normalise import IMAGENET
 from hfpl.networks.affinity import AffinityNetwork
 from hfpl.networks.deeplab import DeepLab
 from hfpl.networks.interface import freeze
@@ -108,7 +109,7 @@ def seam_gradients(arrays: Arrays) -> Iterator[Comparison]:
         if isinstance(module, nn.Dropout2d):
             module.eval()
     images, labels = (torch.from_numpy(arrays[key]) for key in ("image", "labels"))
-    terms = attach(network.losses(images, labels, 0.0), labels, None, published_fsl())
+    terms = attach(network.losses(images, labels, 0.0), labels, None, published_fsl(), IMAGENET)
     total = total_loss(terms)
     total.backward()
     value = {name: term.value.item() for name, term in terms.items()}

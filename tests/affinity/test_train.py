@@ -1,12 +1,14 @@
 """Training of the affinity network: image and label stay together, and small trainings run."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 from ruamel.yaml import YAML
 
-from hfpl.images.normalise import MEAN, STD
+from hfpl.images.normalise import IMAGENET
 from hfpl.jobs.runtime import set_up
 from hfpl.numerics import Runtime
 from hfpl.params.load import resolve, validate_params
@@ -23,6 +25,7 @@ from hfpl.training.samples import load_batches
 
 STILL = ColourJitter(brightness=0.0, contrast=0.0, saturation=0.0, hue=0.0)
 STRIDE, CROP = 4, 32
+BACKBONE = SimpleNamespace(stride=STRIDE, statistics=IMAGENET)
 
 # Kind of region → its colour, its scores [background, class 1, class 4] at the low and at the
 # high background power, and the label that follows.
@@ -71,11 +74,11 @@ def make_samples(folder, sizes, crop=CROP) -> AffinitySamples:
     manifest = read_manifests([write_cases(folder, sizes)])
     settings = AffinityAugmentation(crop=crop, jitter=STILL)
     files = [folder / "low.zip"], [folder / "high.zip"]
-    return AffinitySamples(manifest, ImageRoot(folder), *files, STRIDE, settings)
+    return AffinitySamples(manifest, ImageRoot(folder), *files, BACKBONE, settings)
 
 
 def colours(image: torch.Tensor) -> np.ndarray:
-    values = image.numpy().transpose(1, 2, 0) * np.array(STD) + np.array(MEAN)
+    values = image.numpy().transpose(1, 2, 0) * np.array(IMAGENET.std) + np.array(IMAGENET.mean)
     return np.rint(values * 255).astype(int)
 
 
@@ -122,7 +125,7 @@ def test_image_and_label_are_mirrored_together(tmp_path):
 def test_padding_is_black_before_normalising(tmp_path):
     samples = make_samples(tmp_path, [(9, 9)])
     image, label = samples.sample(0, np.random.default_rng(0))
-    black = torch.tensor(-np.array(MEAN) / np.array(STD)).float()
+    black = torch.tensor(-np.array(IMAGENET.mean) / np.array(IMAGENET.std)).float()
     outside = (image - black[:, None, None]).abs().amax(0) < 1e-6
     assert outside.sum() == CROP * CROP - 81
     assert (label == 255).sum() >= 64 - 16
@@ -136,7 +139,7 @@ def test_an_untagged_image_is_all_background(tmp_path):
     manifest = Manifest("test", "train", tuple("abcd"), (record,))
     settings = AffinityAugmentation(crop=CROP, jitter=STILL)
     files = [tmp_path / "low.zip"], [tmp_path / "high.zip"]
-    samples = AffinitySamples(manifest, ImageRoot(tmp_path), *files, STRIDE, settings)
+    samples = AffinitySamples(manifest, ImageRoot(tmp_path), *files, BACKBONE, settings)
     assert (samples.sample(0, np.random.default_rng(0))[1] == 0).all()
 
 
@@ -220,6 +223,6 @@ def test_scores_that_are_missing_are_named(params, folder, tmp_path):
     records = read_manifests([folder / "train-0.json"])
     settings = AffinityAugmentation(crop=CROP, jitter=STILL)
     files = [tmp_path / "low.zip"], [folder / "high.zip"]
-    samples = AffinitySamples(records, ImageRoot(folder), *files, STRIDE, settings)
+    samples = AffinitySamples(records, ImageRoot(folder), *files, BACKBONE, settings)
     with pytest.raises(ValueError, match="no shard holds a result for image 'image0'"):
         samples.sample(0, np.random.default_rng(0))

@@ -8,7 +8,7 @@ from ruamel.yaml import YAML
 from torch import nn
 
 from benchmarks.steps.cam_inference import plain_cams, random_network
-from hfpl.images.normalise import MEAN, STD
+from hfpl.images.normalise import IMAGENET
 from hfpl.jobs.runtime import set_up
 from hfpl.params.load import validate_params
 from hfpl.params.presets import preset_text
@@ -107,11 +107,11 @@ def test_a_method_s_cams_are_scaled_as_the_method_does_it(params, folder, runtim
     for scale in scales:
         size = (round(image.width * scale), round(image.height * scale))
         resized = np.asarray(image.resize(size, Image.Resampling.BICUBIC), np.float32) / 255
-        normal = ((resized - np.array(MEAN)) / np.array(STD)).transpose(2, 0, 1)
+        normal = ((resized - np.array(IMAGENET.mean)) / np.array(IMAGENET.std)).transpose(2, 0, 1)
         for flipped in (False, True):
             view = normal[:, :, ::-1] if flipped else normal
             with torch.no_grad():
-                features = backbone(torch.from_numpy(view.copy()).float()[None]).conv6[0]
+                features = backbone(torch.from_numpy(view.copy()).float()[None])["conv6"][0]
             weights = network.classifier.weight.detach()[:, :, 0, 0]
             scores = torch.einsum("kd,dhw->khw", weights, features).clamp(min=0)
             whole = nn.functional.interpolate(

@@ -9,7 +9,7 @@ from PIL import Image
 from ruamel.yaml import YAML
 
 import hfpl.stages.cam.train as cam_train
-from hfpl.images.normalise import MEAN, STD
+from hfpl.images.normalise import IMAGENET
 from hfpl.jobs.runtime import set_up
 from hfpl.numerics import Runtime
 from hfpl.params.load import validate_params
@@ -48,12 +48,12 @@ def write_images(folder, images: dict[str, tuple[np.ndarray, tuple[int, ...]]]):
 def make_samples(folder, pixels, resize, jitter=STILL, tags=(0, 2)) -> CamSamples:
     manifest = write_images(folder, {"one": (pixels, tags)})
     settings = Augmentation(crop=CROP, resize=resize, jitter=jitter)
-    return CamSamples(read_manifests([manifest]), ImageRoot(folder), settings)
+    return CamSamples(read_manifests([manifest]), ImageRoot(folder), settings, IMAGENET)
 
 
 def colours(sample: torch.Tensor) -> np.ndarray:
     """Colours in [0, 255] of a normalised image, (h, w, 3), rounded."""
-    image = sample.numpy().transpose(1, 2, 0) * np.array(STD) + np.array(MEAN)
+    image = sample.numpy().transpose(1, 2, 0) * np.array(IMAGENET.std) + np.array(IMAGENET.mean)
     return np.rint(image * 255).astype(int)
 
 
@@ -165,7 +165,7 @@ def test_workers_read_a_zip_that_the_main_process_has_opened(tmp_path):
             archive.write(tmp_path / f"{name}.png", f"{name}.png")
     settings = Augmentation(crop=64, resize=[1.0, 1.0], jitter=STILL)
     root = ImageRoot(tmp_path / "images.zip")
-    samples = CamSamples(read_manifests([manifest]), root, settings)
+    samples = CamSamples(read_manifests([manifest]), root, settings, IMAGENET)
     samples.sample(0, np.random.default_rng(0))
 
     def load(workers):

@@ -18,6 +18,7 @@ from hfpl.images.augment import (
     resize_long_side,
     shift_hsv,
 )
+from hfpl.images.normalise import IMAGENET
 from hfpl.sections.training import ColourJitter
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -82,7 +83,9 @@ def test_every_place_is_drawn_equally_often(height, width, size):
 def test_a_normalised_crop_is_the_crop_of_the_normalised_image(height, width, size, seed):
     image = picture(seed, height, width)
     labels = image[..., 0] // 128
-    found = random_normalised_crop(image, size, np.random.default_rng(seed), [(labels, 255)])
+    found = random_normalised_crop(
+        image, size, np.random.default_rng(seed), IMAGENET, [(labels, 255)]
+    )
     mean, std = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
     whole = ((image / 255 - mean) / std).astype(np.float32)
     expected = random_crop([(whole, 0), (labels, 255)], size, np.random.default_rng(seed))

@@ -8,15 +8,15 @@ import pytest
 import torch
 from torch import nn
 
-from hfpl.networks.interface import Features
+from hfpl.networks.interface import Backbone, Features
 from hfpl.plugins.methods import build_method
 from hfpl.plugins.methods.interface import MethodNetwork
 
 
-class Convs(nn.Module):
+class Convs(Backbone):
     """A convolution for each of the features, at stride 4."""
 
-    channels, stride, trains_batchnorm = (4, 5, 6), 4, True
+    channels, stride = {"conv4": 4, "conv5": 5, "conv6": 6}, 4
 
     def __init__(self, kernel: int, padding: int) -> None:
         super().__init__()
@@ -26,7 +26,7 @@ class Convs(nn.Module):
     def forward(self, images: torch.Tensor) -> Features:
         one = torch.relu(self.first(images))
         two = torch.relu(self.second(one))
-        return Features(one, two, torch.relu(self.third(two)))
+        return {"conv4": one, "conv5": two, "conv6": torch.relu(self.third(two))}
 
 
 @pytest.fixture(scope="session")

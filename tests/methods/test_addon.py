@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 import hfpl.plugins.methods
-from hfpl.images.normalise import MEAN, STD
+from hfpl.images.normalise import IMAGENET
 from hfpl.losses import (
     class_activations,
     expected_importance_sampling_loss,
@@ -17,7 +17,6 @@ from hfpl.losses import (
     feature_similarity_loss,
     importance_sampling_loss,
 )
-from hfpl.networks.interface import Features
 from hfpl.plugins.methods.interface import MethodLoss, MethodNetwork, Term, View
 from hfpl.stages.cam.addon import Fsl, Isl, attach, total_loss
 
@@ -52,7 +51,7 @@ def two_view_loss(*, background: bool = True) -> MethodLoss:
 
 def test_without_additions_the_terms_stay():
     loss = two_view_loss()
-    terms = attach(loss, LABELS, None, None)
+    terms = attach(loss, LABELS, None, None, IMAGENET)
     assert terms == loss.terms
     assert total_loss(terms).item() == pytest.approx(0.5 * 0.7 + 2 * 0.3 + 0.25 * 0.9)
 
@@ -60,7 +59,7 @@ def test_without_additions_the_terms_stay():
 def test_binomial_sampling_takes_its_share_of_the_main_views_term_alone():
     loss = two_view_loss()
     torch.manual_seed(3)
-    terms = attach(loss, LABELS, BINOMIAL, None)
+    terms = attach(loss, LABELS, BINOMIAL, None, IMAGENET)
     torch.manual_seed(3)
     sampled = importance_sampling_loss(loss.views[0].foreground, LABELS, samples=4).item()
     assert set(terms) == {"cls_a", "isl_cls_a", "other", "cls_b"}
@@ -74,7 +73,7 @@ def test_binomial_sampling_takes_its_share_of_the_main_views_term_alone():
 def test_multinomial_sampling_draws_in_every_view(background):
     loss = two_view_loss(background=background)
     torch.manual_seed(3)
-    terms = attach(loss, LABELS, MULTINOMIAL, None)
+    terms = attach(loss, LABELS, MULTINOMIAL, None, IMAGENET)
     torch.manual_seed(3)
     sampled = []
     for view in loss.views:
@@ -92,7 +91,7 @@ def test_multinomial_sampling_draws_in_every_view(background):
 def test_the_expected_form_draws_nothing_in_the_main_view():
     loss = two_view_loss()
     before = torch.get_rng_state()
-    terms = attach(loss, LABELS, Isl("expected", LAMBDA, 4), None)
+    terms = attach(loss, LABELS, Isl("expected", LAMBDA, 4), None, IMAGENET)
     assert torch.equal(torch.get_rng_state(), before)
     assert set(terms) == {"cls_a", "isl_cls_a", "other", "cls_b"}
     expected = expected_importance_sampling_loss(loss.views[0].foreground, LABELS)
@@ -100,13 +99,13 @@ def test_the_expected_form_draws_nothing_in_the_main_view():
     assert terms["isl_cls_a"].weight == pytest.approx(0.5 * LAMBDA)
     # It is what the binomial form finds on average.
     torch.manual_seed(0)
-    many = attach(loss, LABELS, Isl("binomial", LAMBDA, 20_000), None)
+    many = attach(loss, LABELS, Isl("binomial", LAMBDA, 20_000), None, IMAGENET)
     assert many["isl_cls_a"].value.item() == pytest.approx(expected.item(), rel=0.01)
 
 
 def test_lambda_zero_is_the_method_alone():
     loss = two_view_loss()
-    terms = attach(loss, LABELS, Isl("binomial", 0.0, 4), None)
+    terms = attach(loss, LABELS, Isl("binomial", 0.0, 4), None, IMAGENET)
     assert total_loss(terms).item() == pytest.approx(total_loss(loss.terms).item())
 
 
@@ -118,8 +117,8 @@ def test_isl_counts_from_its_start_on():
     assert BINOMIAL.at(0.0) == BINOMIAL
     # Before it, the same terms are shown, and the method's own count as if it were alone.
     loss = two_view_loss()
-    early = attach(loss, LABELS, isl.at(0.2), None)
-    assert early.keys() == attach(loss, LABELS, isl.at(0.8), None).keys()
+    early = attach(loss, LABELS, isl.at(0.2), None, IMAGENET)
+    assert early.keys() == attach(loss, LABELS, isl.at(0.8), None, IMAGENET).keys()
     assert total_loss(early).item() == pytest.approx(total_loss(loss.terms).item())
 
 
@@ -127,7 +126,9 @@ def test_repelling_pairs_of_fsl_are_scaled_in_both_forms():
     loss = two_view_loss()
     for form in ("max_norm", "softmax"):
         terms = {
-            repel: attach(loss, LABELS, None, Fsl(0.3, 2.0, 1.5, form, repel))["fsl"].value.item()
+            repel: attach(loss, LABELS, None, Fsl(0.3, 2.0, 1.5, form, repel), IMAGENET)[
+                "fsl"
+            ].value.item()
             for repel in (0.0, 1.0, 2.0)
         }
         assert terms[0.0] >= 0  # nothing is rewarded
@@ -138,18 +139,18 @@ def test_repelling_pairs_of_fsl_are_scaled_in_both_forms():
 
 def test_feature_similarity_adds_a_term_on_the_main_view():
     loss = two_view_loss()
-    terms = attach(loss, LABELS, BINOMIAL, Fsl(0.3, 2.0, 1.5))
+    terms = attach(loss, LABELS, BINOMIAL, Fsl(0.3, 2.0, 1.5), IMAGENET)
     view = loss.views[0]
     expected = feature_similarity_loss(
-        feature_image(view.image, (4, 4), MEAN, STD),
+        feature_image(view.image, (4, 4), IMAGENET.mean, IMAGENET.std),
         class_activations(view.foreground, LABELS),
         mu=2.0,
         sigma=1.5,
     )
     assert terms["fsl"].value.item() == pytest.approx(expected.item())
     assert terms["fsl"].weight == 0.3
-    without = attach(loss, LABELS, None, None)
-    with_fsl = attach(loss, LABELS, None, Fsl(0.3, 2.0, 1.5))
+    without = attach(loss, LABELS, None, None, IMAGENET)
+    with_fsl = attach(loss, LABELS, None, Fsl(0.3, 2.0, 1.5), IMAGENET)
     difference = total_loss(with_fsl) - total_loss(without)
     assert difference.item() == pytest.approx(0.3 * expected.item(), abs=1e-6)
 
@@ -158,7 +159,7 @@ def test_feature_similarity_adds_a_term_on_the_main_view():
 def test_the_predecessors_similarity_compares_probabilities_without_the_half(background):
     loss = two_view_loss(background=background)
     view = loss.views[0]
-    image = feature_image(view.image, (4, 4), MEAN, STD).double().flatten(2)
+    image = feature_image(view.image, (4, 4), IMAGENET.mean, IMAGENET.std).double().flatten(2)
     zeros = torch.zeros_like(view.foreground[:, :1])
     scores = torch.cat([view.background if background else zeros, view.foreground], 1)
     y = scores.double().flatten(2).softmax(1)
@@ -171,7 +172,7 @@ def test_the_predecessors_similarity_compares_probabilities_without_the_half(bac
                 far = (i // 4 - j // 4) ** 2 + (i % 4 - j % 4) ** 2
                 g = math.exp(-0.5 * far / 1.5**2) / (2 * math.pi * 1.5**2)
                 expected -= float(g * pull * ((y[n, :, i] - y[n, :, j]) ** 2).sum()) / (2 * 16)
-    terms = attach(loss, LABELS, None, Fsl(0.5, 2.0, 1.5, "softmax"))
+    terms = attach(loss, LABELS, None, Fsl(0.5, 2.0, 1.5, "softmax"), IMAGENET)
     assert terms["fsl"].value.item() == pytest.approx(expected, rel=1e-4)
     assert terms["fsl"].weight == 0.5
 
@@ -179,7 +180,7 @@ def test_the_predecessors_similarity_compares_probabilities_without_the_half(bac
 def test_the_method_s_own_terms_are_not_changed_in_place():
     loss = two_view_loss()
     before = dict(loss.terms)
-    attach(loss, LABELS, MULTINOMIAL, Fsl(1.0, 2.0, None))
+    attach(loss, LABELS, MULTINOMIAL, Fsl(1.0, 2.0, None), IMAGENET)
     assert loss.terms == before
 
 
@@ -188,19 +189,19 @@ class PlainMethod(MethodNetwork):
 
     def __init__(self, backbone: nn.Module, num_classes: int) -> None:
         super().__init__(backbone)
-        self.classifier = nn.Conv2d(backbone.channels[2], num_classes, 1, bias=False)
+        self.classifier = nn.Conv2d(backbone.channels["conv6"], num_classes, 1, bias=False)
 
     def losses(self, images, labels, progress):
-        scores = self.classifier(self.backbone(images).conv6)
+        scores = self.classifier(self.backbone(images)["conv6"])
         margin = nn.functional.multilabel_soft_margin_loss(scores.mean((2, 3)), labels)
         return MethodLoss({"cls": Term(margin, 1.0)}, (View("cls", images, scores),))
 
     def cams(self, images):
-        return self.classifier(self.backbone(images).conv6).relu()
+        return self.classifier(self.backbone(images)["conv6"]).relu()
 
 
 class OneConv(nn.Module):
-    channels, stride, trains_batchnorm = (4, 4, 4), 4, True
+    channels, stride = {"conv4": 4, "conv5": 4, "conv6": 4}, 4
 
     def __init__(self) -> None:
         super().__init__()
@@ -208,7 +209,7 @@ class OneConv(nn.Module):
 
     def forward(self, images):
         features = self.conv(images)
-        return Features(features, features, features)
+        return {"conv4": features, "conv5": features, "conv6": features}
 
 
 @pytest.mark.parametrize("isl", [None, BINOMIAL, MULTINOMIAL])
@@ -216,7 +217,7 @@ class OneConv(nn.Module):
 def test_any_method_trains_with_the_additions(isl, fsl):
     torch.manual_seed(0)
     network = PlainMethod(OneConv(), 3)
-    terms = attach(network.losses(random(2, 3, 16, 16), LABELS, 0.0), LABELS, isl, fsl)
+    terms = attach(network.losses(random(2, 3, 16, 16), LABELS, 0.0), LABELS, isl, fsl, IMAGENET)
     total_loss(terms).backward()
     added = (["isl_cls"] if isl else []) + (["fsl"] if fsl else [])
     assert list(terms) == ["cls", *added]

@@ -4,6 +4,7 @@ import pytest
 import torch
 from ruamel.yaml import YAML
 
+from hfpl.images.normalise import IMAGENET
 from hfpl.params.plugins import plugin_names
 from hfpl.params.presets import preset_text
 from hfpl.plugins.backbones import build_backbone
@@ -39,7 +40,7 @@ def test_every_method_trains_on_every_backbone(backbone, method):
     images = torch.randn(2, 3, 48, 32)
     labels = torch.tensor([[1.0, 0.0, 1.0], [0.0, 0.0, 0.0]])
     loss = network.losses(images, labels, 0.5)
-    terms = attach(loss, labels, Isl("binomial", 0.2, 3), Fsl(1.0, 2.5, 2.0))
+    terms = attach(loss, labels, Isl("binomial", 0.2, 3), Fsl(1.0, 2.5, 2.0), IMAGENET)
     total = total_loss(terms)
     assert torch.isfinite(total)
     network.zero_grad(set_to_none=True)

@@ -7,7 +7,7 @@ import torch
 
 def plain_scores(network, images: torch.Tensor) -> np.ndarray:
     """The classifier applied at every position of the features, one number at a time."""
-    features = network.backbone(images).conv6.detach().double().numpy()
+    features = network.backbone(images)["conv6"].detach().double().numpy()
     weights = network.classifier.weight.detach().double().numpy()[:, :, 0, 0]
     n, _, h, w = features.shape
     out = np.zeros((n, len(weights), h, w))
@@ -34,7 +34,7 @@ def test_the_loss_is_that_of_the_mean_of_the_scores(build, batch, plain_margin, 
 def test_the_classifier_answers_to_the_mean_of_the_features_alike(build, batch):
     network = build("cam")
     images, labels = batch(2, 3, 16, 24)
-    pooled = network.backbone(images).conv6.mean((2, 3))
+    pooled = network.backbone(images)["conv6"].mean((2, 3))
     logits = pooled @ network.classifier.weight[:, :, 0, 0].T
     expected = torch.nn.functional.multilabel_soft_margin_loss(logits, labels)
     assert network.losses(images, labels, 0.0).terms["cls"].value.item() == pytest.approx(

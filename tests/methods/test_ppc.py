@@ -76,7 +76,7 @@ def aligned_resize(maps: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 def plain_view(network, images: torch.Tensor, labels: torch.Tensor, grid) -> Compared:
     """Features, prototypes and pseudo-labels of a view on a grid."""
-    features = network.backbone(images).conv6.detach().double().numpy()
+    features = network.backbone(images)["conv6"].detach().double().numpy()
     weights = network.proj_fc.weight.detach().double().numpy()[:, :, 0, 0]
     projected = np.maximum(np.einsum("dc,nchw->ndhw", weights, features), 0)
     rows = aligned_resize(projected, grid).transpose(0, 2, 3, 1).reshape(-1, len(weights))

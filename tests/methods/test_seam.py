@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from hfpl.networks.interface import Features
+from hfpl.networks.interface import Backbone, Features
 from hfpl.plugins.methods import build_method
 from hfpl.plugins.methods.seam import SeamNetwork, correlation, normalised_cam, scaled_size
 from hfpl.plugins.methods.seam.correlation import correlate
@@ -18,10 +18,10 @@ from hfpl.plugins.methods.seam.losses import classification, equivariance, minim
 OPTIONS = {"view_scale": 0.5, "pcm_channels": [3, 4], "dropout": 0.5}
 
 
-class ThreeConvs(nn.Module):
+class ThreeConvs(Backbone):
     """The smallest backbone: a convolution for each of the features, at stride 4."""
 
-    channels, stride, trains_batchnorm = (4, 5, 6), 4, True
+    channels, stride = {"conv4": 4, "conv5": 5, "conv6": 6}, 4
 
     def __init__(self) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class ThreeConvs(nn.Module):
     def forward(self, images: torch.Tensor) -> Features:
         one = torch.relu(self.first(images))
         two = torch.relu(self.second(one))
-        return Features(one, two, torch.relu(self.third(two)))
+        return {"conv4": one, "conv5": two, "conv6": torch.relu(self.third(two))}
 
 
 def make_network(seed: int = 0, **changes) -> SeamNetwork:
@@ -195,7 +195,7 @@ def test_names_fit_published_checkpoints():
 def test_initial_weights_have_their_published_spread():
     torch.manual_seed(0)
     backbone = ThreeConvs()
-    backbone.channels = (40, 50, 60)
+    backbone.channels = {"conv4": 40, "conv5": 50, "conv6": 60}
     network = SeamNetwork(backbone, 20, 0.3, (64, 128), 0.5)
     xavier = math.sqrt(6 / (60 + 21))
     assert xavier * 0.9 < network.fc8.weight.abs().max() <= xavier

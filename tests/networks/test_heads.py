@@ -9,21 +9,22 @@ from torch import nn
 
 from hfpl.networks.affinity import AffinityNetwork
 from hfpl.networks.deeplab import DeepLab
-from hfpl.networks.interface import Features
+from hfpl.networks.interface import Backbone
 
 
-class Convs(nn.Module):
+class Convs(Backbone):
     """A backbone of one convolution per feature, each from the image itself."""
 
     stride = 4
 
     def __init__(self, channels=(2, 3, 4), trains_batchnorm: bool = True) -> None:
         super().__init__()
-        self.channels, self.trains_batchnorm = channels, trains_batchnorm
+        self.channels = dict(zip(("conv4", "conv5", "conv6"), channels, strict=True))
+        self.norms_fixed = not trains_batchnorm
         self.convs = nn.ModuleList(nn.Conv2d(3, c, 3, stride=4, padding=1) for c in channels)
 
     def forward(self, images):
-        return Features(*(conv(images) for conv in self.convs))
+        return dict(zip(self.channels, (conv(images) for conv in self.convs), strict=True))
 
 
 def images(seed: int = 0) -> torch.Tensor:
@@ -114,7 +115,7 @@ def test_segmentation_logits_match_loops(dilation):
     network.eval()
     with torch.no_grad():
         found = network(images())
-        features = network.backbone(images()).conv6.double().numpy()
+        features = network.backbone(images())["conv6"].double().numpy()
     assert found.shape == (2, 3, 20, 16)
     plain = torch.from_numpy(np.stack([plain_head(network, f, dilation) for f in features]))
     whole = nn.functional.interpolate(plain, (20, 16), mode="bilinear", align_corners=True)
@@ -129,7 +130,7 @@ def test_the_heads_affine_parameters_stay_while_their_statistics_move():
     optimiser = torch.optim.AdamW([p for p in network.parameters() if p.requires_grad], lr=0.1)
     network.train()
     with torch.no_grad():
-        batch = network.conv_fov(network.backbone(images()).conv6)
+        batch = network.conv_fov(network.backbone(images())["conv6"])
     network(images()).square().mean().backward()
     optimiser.step()
     state = network.state_dict()

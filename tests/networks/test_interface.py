@@ -3,24 +3,24 @@
 import torch
 from torch import nn
 
-from hfpl.networks.interface import Features, StandsOnBackbone, freeze, resize_like
+from hfpl.networks.interface import Backbone, StandsOnBackbone, freeze, resize_like
 
 
-class TwoParts(nn.Module):
+class TwoParts(Backbone):
     """A backbone of two parts, the first of which the stage 'cam' leaves alone."""
 
-    channels, stride = (2, 2, 2), 1
+    channels, stride = {"conv4": 2, "conv5": 2, "conv6": 2}, 1
 
     def __init__(self, trains_batchnorm: bool) -> None:
         super().__init__()
-        self.trains_batchnorm = trains_batchnorm
+        self.norms_fixed = not trains_batchnorm
         self.frozen = {"cam": ("first",)}
         self.first = nn.Sequential(nn.Conv2d(3, 2, 1), nn.BatchNorm2d(2))
         self.second = nn.Sequential(nn.Conv2d(2, 2, 1), nn.BatchNorm2d(2))
 
     def forward(self, images):
         features = self.second(self.first(images))
-        return Features(features, features, features)
+        return {"conv4": features, "conv5": features, "conv6": features}
 
 
 class WithHead(StandsOnBackbone):
@@ -29,7 +29,7 @@ class WithHead(StandsOnBackbone):
         self.head = nn.Sequential(nn.Conv2d(2, 1, 1), nn.BatchNorm2d(1))
 
     def forward(self, images):
-        return self.head(self.backbone(images).conv6)
+        return self.head(self.backbone(images)["conv6"])
 
 
 def trainable(network: nn.Module) -> set[str]:

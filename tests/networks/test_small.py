@@ -35,7 +35,7 @@ def test_a_cell_lies_over_its_own_pixels(stride):
     side = 16 * stride
     image = torch.zeros(1, 3, side, side, requires_grad=True)
     for cell in ((8, 8), (7, 10)):
-        features = backbone(image + torch.randn(1, 3, side, side)).conv4
+        features = backbone(image + torch.randn(1, 3, side, side))["conv4"]
         (gradient,) = torch.autograd.grad(features[0, :, cell[0], cell[1]].sum(), image)
         seen = gradient[0].abs().sum(0).nonzero().float()
         centre = (seen.amin(0) + seen.amax(0)) / 2
@@ -46,7 +46,7 @@ def test_a_cell_lies_over_its_own_pixels(stride):
 def test_all_parameters_learn():
     backbone = build()
     features = backbone(torch.randn(2, 3, 16, 16))
-    features.conv6.square().sum().backward()
+    features["conv6"].square().sum().backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in backbone.parameters())
 
 
@@ -54,8 +54,8 @@ def test_an_image_does_not_depend_on_its_neighbours_at_test():
     backbone = build().eval()
     images = torch.randn(3, 3, 20, 20)
     with torch.no_grad():
-        together = backbone(images).conv6
-        alone = backbone(images[1:2]).conv6
+        together = backbone(images)["conv6"]
+        alone = backbone(images[1:2])["conv6"]
     torch.testing.assert_close(together[1:2], alone)
 
 

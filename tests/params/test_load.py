@@ -129,7 +129,10 @@ def test_a_missing_key_is_named():
 
 
 def test_a_value_of_the_wrong_type_is_named():
-    assert not_named(PLAIN, {"a": 1}) == {}
+    # A stage's network may be a section of its own, whose keys are named.
+    found = not_named(PLAIN, {"a": 1})
+    assert found.keys() == {f"{stage}.network" for stage in ("cam", "affinity", "segment")}
+    assert all(text.startswith(f"{key}.a: unknown key; known: ") for key, text in found.items())
     assert not_named(PLAIN, b"bytes") == {}
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from ruamel.yaml import YAML
 
-from hfpl.images.normalise import normalise
+from hfpl.images.normalise import IMAGENET, normalise
 from hfpl.jobs.runtime import set_up
 from hfpl.networks.interface import StandsOnBackbone
 from hfpl.params.load import validate_params
@@ -102,7 +102,7 @@ def test_a_killed_pre_training_goes_on_to_the_same_bytes(params, folder, tmp_pat
 
 def test_a_sample_is_its_picture_or_the_mirror_image_with_its_class(params):
     settings = params.pretrain
-    pictures = train._Pictures(settings)
+    pictures = train._Pictures(settings, IMAGENET)
     assert len(pictures) == settings.images
     mirrored = set()
     for seed in range(12):
@@ -119,7 +119,7 @@ def test_a_sample_is_its_picture_or_the_mirror_image_with_its_class(params):
             texture_amplitude=settings.texture_amplitude,
             head_fraction=settings.head_fraction,
         )
-        plain = torch.from_numpy(normalise(scene.image).transpose(2, 0, 1))
+        plain = torch.from_numpy(normalise(scene.image, IMAGENET).transpose(2, 0, 1))
         assert image.shape == (3, settings.size, settings.size)
         assert len(scene.classes) == 1
         assert int(label) == scene.classes[0] < settings.classes
@@ -137,7 +137,7 @@ def test_a_picture_is_drawn_once(params, monkeypatch):
         return draw_scene(seed, index, **settings)
 
     monkeypatch.setattr(train, "draw_scene", counted)
-    pictures = train._Pictures(params.pretrain)
+    pictures = train._Pictures(params.pretrain, IMAGENET)
     first = pictures.sample(3, np.random.default_rng(0))
     for index in (3, 1, 3):
         again = pictures.sample(index, np.random.default_rng(0))

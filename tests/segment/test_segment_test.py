@@ -8,7 +8,7 @@ from PIL import Image
 from ruamel.yaml import YAML
 from torch import nn
 
-from hfpl.images.normalise import MEAN, STD
+from hfpl.images.normalise import IMAGENET
 from hfpl.images.palette import class_table
 from hfpl.jobs.runtime import set_up
 from hfpl.networks.deeplab import DeepLab
@@ -72,7 +72,7 @@ def plain_probabilities(network, pixels: np.ndarray, scales) -> np.ndarray:
     for scale in scales:
         size = (int(np.rint(width * scale)), int(np.rint(height * scale)))
         resized = cv2.resize(pixels, size, interpolation=cv2.INTER_CUBIC) / 255.0
-        normal = (resized - np.array(MEAN)) / np.array(STD)
+        normal = (resized - np.array(IMAGENET.mean)) / np.array(IMAGENET.std)
         for mirrored in (False, True):
             view = normal[:, ::-1] if mirrored else normal
             with torch.no_grad():

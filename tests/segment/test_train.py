@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 from ruamel.yaml import YAML
 
-from hfpl.images.normalise import MEAN, STD
+from hfpl.images.normalise import IMAGENET
 from hfpl.jobs.runtime import set_up
 from hfpl.numerics import Runtime
 from hfpl.params.load import resolve, validate_params
@@ -46,11 +46,11 @@ def write_cases(folder, sizes, region=12):
 def make_samples(folder, sizes, scale=(1.0, 1.0), hsv=0, crop=CROP, region=12) -> SegmentSamples:
     manifest = read_manifests([write_cases(folder, sizes, region)])
     settings = SegmentAugmentation(crop=crop, scale=list(scale), hsv=hsv)
-    return SegmentSamples(manifest, ImageRoot(folder), [folder / "labels.zip"], settings)
+    return SegmentSamples(manifest, ImageRoot(folder), [folder / "labels.zip"], settings, IMAGENET)
 
 
 def colours(image: torch.Tensor) -> np.ndarray:
-    values = image.numpy().transpose(1, 2, 0) * np.array(STD) + np.array(MEAN)
+    values = image.numpy().transpose(1, 2, 0) * np.array(IMAGENET.std) + np.array(IMAGENET.mean)
     return np.rint(values * 255).astype(int)
 
 
@@ -194,7 +194,7 @@ def test_the_heads_affine_parameters_stay_and_its_statistics_move(params, folder
 
 def test_the_head_is_built_as_its_section_says(params):
     backbone = torch.nn.Identity()
-    backbone.channels, backbone.trains_batchnorm = (1, 1, 6), True
+    backbone.channels, backbone.fixed_norms = {"conv6": 6}, list
     head = params.segment.head.model_copy(
         update={"channels": 7, "dilation": 3, "dropout": 0.2, "bn_momentum": 0.05}
     )
@@ -215,6 +215,7 @@ def test_a_label_map_of_another_size_is_named(tmp_path):
         ImageRoot(tmp_path),
         [tmp_path / "other.zip"],
         samples.settings,
+        IMAGENET,
     )
     with pytest.raises(ValueError, match="image0"):
         other.sample(0, np.random.default_rng(0))

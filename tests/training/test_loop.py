@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from hfpl.jobs.progress import Interrupted
-from hfpl.networks.interface import StandsOnBackbone
+from hfpl.networks.interface import Backbone, StandsOnBackbone
 from hfpl.training import loop
 from hfpl.training.checkpoint import Checkpoint
 from hfpl.training.loop import Plan, history_csv, run_training
@@ -24,8 +24,7 @@ class OneWeight(StandsOnBackbone):
     """A single number learns; the loss is whatever the test says."""
 
     def __init__(self) -> None:
-        super().__init__(nn.Identity())
-        self.backbone.trains_batchnorm = True
+        super().__init__(Backbone())
         self.weight = nn.Parameter(torch.tensor(1.0))
 
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from hfpl.networks.interface import StandsOnBackbone
+from hfpl.networks.interface import Backbone, StandsOnBackbone
 from hfpl.sections.training import AdamW, LearningRateFactors, Sgd
 from hfpl.training.optimiser import (
     make_optimiser,
@@ -25,8 +25,7 @@ class Network(StandsOnBackbone):
     """Pre-trained and new layers, each with weights and biases; one layer is frozen."""
 
     def __init__(self, *, biases: bool = True) -> None:
-        backbone = nn.Module()
-        backbone.trains_batchnorm = True
+        backbone = Backbone()
         backbone.frozen_conv = nn.Conv2d(3, 2, 1)
         backbone.frozen_conv.requires_grad_(False)
         backbone.conv = nn.Conv2d(2, 2, 1, bias=biases)

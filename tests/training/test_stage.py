@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from hfpl.jobs.runtime import set_up
-from hfpl.networks.interface import Features, StandsOnBackbone, freeze
+from hfpl.networks.interface import Backbone, StandsOnBackbone, freeze
 from hfpl.numerics import seed_torch
 from hfpl.sections.training import AdamW, LearningRateFactors, Sgd
 from hfpl.training import loop
@@ -32,31 +32,32 @@ OPTIMISERS = {
 STEPS = 60
 
 
-class Backbone(nn.Module):
+class Small(Backbone):
     """Convolutions of 3x3 and batch statistics, the first of them not trained."""
 
-    channels, stride, frozen = (8, 8, 8), 2, {"test": ("frozen_part",)}
+    channels, stride = {"conv4": 8, "conv5": 8, "conv6": 8}, 2
+    frozen = {"test": ("frozen_part",)}
 
     def __init__(self, trains_batchnorm: bool) -> None:
         super().__init__()
-        self.trains_batchnorm = trains_batchnorm
+        self.norms_fixed = not trains_batchnorm
         self.frozen_part = nn.Conv2d(3, 6, 3, padding=1)
         self.part = nn.Conv2d(6, 8, 3, stride=2, padding=1)
         self.norm = nn.BatchNorm2d(8)
 
     def forward(self, images):
         features = self.norm(self.part(self.frozen_part(images).relu())).relu()
-        return Features(features, features, features)
+        return {"conv4": features, "conv5": features, "conv6": features}
 
 
 class Network(StandsOnBackbone):
     def __init__(self, trains_batchnorm: bool) -> None:
-        super().__init__(Backbone(trains_batchnorm))
+        super().__init__(Small(trains_batchnorm))
         self.dropout = nn.Dropout2d(0.5)
         self.head = nn.Conv2d(8, 2, 3)
 
     def forward(self, images):
-        return self.head(self.dropout(self.backbone(images).conv6)).mean((2, 3))
+        return self.head(self.dropout(self.backbone(images)["conv6"])).mean((2, 3))
 
 
 class Samples:

@@ -7,7 +7,7 @@ from PIL import Image
 from ruamel.yaml import YAML
 from torch import nn
 
-from hfpl.images.normalise import MEAN, STD
+from hfpl.images.normalise import IMAGENET
 from hfpl.images.palette import class_table
 from hfpl.jobs.runtime import set_up
 from hfpl.networks.affinity import AffinityNetwork
@@ -102,7 +102,7 @@ def plain_scores(network, pixels, cams, settings, radius) -> np.ndarray:
     """Walked scores at the padded size, by dense squarings in float64."""
     height, width = pixels.shape[:2]
     rows, columns = -(-height // STRIDE), -(-width // STRIDE)
-    normal = (pixels / 255.0 - np.array(MEAN)) / np.array(STD)
+    normal = (pixels / 255.0 - np.array(IMAGENET.mean)) / np.array(IMAGENET.std)
     padded = np.zeros((rows * STRIDE, columns * STRIDE, 3))
     padded[:height, :width] = normal
     with torch.no_grad():

@@ -66,7 +66,15 @@ def read_plan() -> Callable[[str], dict[str, tuple[int, str]]]:
 @pytest.fixture(scope="session")
 def after_walk() -> set[str]:
     """Rules that run where the walk and nothing before it has changed."""
-    return {"walk", "segment_train", "segment_test", "evaluate_masks", "evaluate", "report"}
+    return {
+        "walk",
+        "segment_train",
+        "segment_test",
+        "segment_model",
+        "evaluate_masks",
+        "evaluate_table",
+        "report",
+    }
 
 
 @pytest.fixture(scope="session")

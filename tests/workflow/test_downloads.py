@@ -63,7 +63,7 @@ def test_voc2012_from_download_to_table(tmp_path, voc_archives, write_small, sna
     (tmp_path / "params.yaml").write_text(text.replace("http://127.0.0.1", "http://elsewhere"))
     assert "Nothing to be done" in snakemake(tmp_path, "-n", "--quiet", "host").stdout
     again = snakemake(tmp_path, "--cores", "2", "--forcerun", "data_download", "--until",
-                      "data_convert")  # fmt: skip
+                      "data_archive")  # fmt: skip
     assert again.returncode == 0, again.stdout
     assert len(server.requests) == asked
 

@@ -22,6 +22,7 @@ FIXED = {
     "dataset",
     "datasets.shapes.format",
     "network.backbone",
+    *(f"{stage}.network" for stage in ("cam", "affinity", "segment")),
     *(f"{stage}.optimiser.name" for stage in ("cam", "affinity", "segment")),
     "ablation.sweeps.cam-isl-fsl",
 }

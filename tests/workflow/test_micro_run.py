@@ -95,19 +95,20 @@ def test_a_plan_says_in_one_screen_what_would_run_and_why(
         "segment_test": (4, "segment_train"),
         "evaluate_cams": (1, "evaluate.background_score.seam: 0.25 → 0.3"),
         "evaluate_masks": (3, "segment_test; walk"),
-        "evaluate": (1, "evaluate_cams; evaluate_masks"),
-        "report": (1, "evaluate; evaluate_cams; segment_test; segment_train; 1 more"),
+        "segment_model": (1, "segment_train"),
+        "evaluate_table": (1, "evaluate_cams; evaluate_masks"),
+        "report": (1, "evaluate_cams; evaluate_table; segment_test; segment_train; 1 more"),
     }
-    assert len(plan.splitlines()) < 16
+    assert len(plan.splitlines()) < 17
 
 
 @pytest.mark.parametrize(
     ("setting", "rules"),
     [
-        ("evaluate.background_score.seam=0.3", {"evaluate_cams", "evaluate", "report"}),
+        ("evaluate.background_score.seam=0.3", {"evaluate_cams", "evaluate_table", "report"}),
         (
             "segment.test.crf.iterations=2",
-            {"segment_test", "evaluate_masks", "evaluate", "report"},
+            {"segment_test", "segment_model", "evaluate_masks", "evaluate_table", "report"},
         ),
         ("cam.methods.seam.view_scale=0.6", None),
         ("variants.seam.seed=3", set()),
@@ -122,8 +123,8 @@ def test_a_changed_parameter_re_runs_what_depends_on_it(
     finally:
         write_params(micro_run)
     if rules is None:
-        assert {"cam_train", "cam_infer", "walk", "segment_train", "evaluate"} <= found
-        assert not found & {"data_generate", "data_index", "pretrain"}
+        assert {"cam_train", "cam_infer", "walk", "segment_train", "evaluate_table"} <= found
+        assert not found & {"data_archive", "data_index", "pretrain"}
     else:
         assert found == rules
 

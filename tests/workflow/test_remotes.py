@@ -85,7 +85,7 @@ def test_nobody_writes_into_a_shared_cache(pushed, clone_of, read_plan, link):
     assert "Nothing to be done" in clone.plan()
     # Everything but the pretraining is made again, over the linked files.
     clone.write_params("variants.seam-isl-fsl.seed=5", "shards=1", "datasets.shapes.seed=5")
-    assert "data_generate" in read_plan(clone.plan())
+    assert "data_archive" in read_plan(clone.plan())
     clone.compute()
     clone.share("all of it again")
     assert "Nothing to be done" in clone.plan()
@@ -122,7 +122,7 @@ def test_dvc_s_own_runs_and_what_others_have_run(pushed, clone_of, read_plan):
     two = clone_of(one)
     two.run("hfpl", "dvc", "pull")
     two.write_params("evaluate.background_score.seam=0.3")
-    assert set(read_plan(two.plan())) == {"evaluate_cams", "evaluate", "report"}
+    assert set(read_plan(two.plan())) == {"evaluate_cams", "evaluate_table", "report"}
     assert "Stage 'evaluate' is cached" in two.run("dvc", "repro", "--pull")
     assert two.read("evaluate/table.csv") == table
     assert "Nothing to be done" in two.plan()

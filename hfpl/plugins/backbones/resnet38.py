@@ -6,7 +6,7 @@ Pre-activation blocks; parts carry the published names, so that published checkp
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hfpl.networks.interface import Features
+from hfpl.networks.interface import Backbone, Features
 
 
 def build() -> "ResNet38":
@@ -14,7 +14,7 @@ def build() -> "ResNet38":
     return ResNet38()
 
 
-class ResNet38(nn.Module):
+class ResNet38(Backbone):
     """conv1a, then the blocks b2 to b7, each stage's further blocks numbered from 1, and bn7.
 
     Batch statistics and affine parameters stay as loaded; the first parts are frozen.
@@ -32,9 +32,9 @@ class ResNet38(nn.Module):
         self.b6 = _Bottleneck(1024, 2048, dilation=4, dropout=0.3)
         self.b7 = _Bottleneck(2048, 4096, dilation=4, dropout=0.5)
         self.bn7 = nn.BatchNorm2d(4096)
-        self.channels = (512, 1024, 4096)
+        self.channels = {"conv4": 512, "conv5": 1024, "conv6": 4096}
         self.stride = 8
-        self.trains_batchnorm = False
+        self.norms_fixed = True
         first = ("conv1a", "b2", "b2_1", "b2_2")
         self.frozen = {"cam": first, "affinity": first, "segment": ("conv1a",)}
 
@@ -49,7 +49,7 @@ class ResNet38(nn.Module):
         x, _ = self.b5_2(x)
         x, conv5 = self.b6(x)
         x, _ = self.b7(x)
-        return Features(conv4, conv5, functional.relu(self.bn7(x)))
+        return {"conv4": conv4, "conv5": conv5, "conv6": functional.relu(self.bn7(x))}
 
     def _add(self, name: str, blocks: int, inputs: int, outputs: int, stride: int) -> None:
         self.add_module(name, _Block(inputs, outputs, outputs, stride, 1, 1))

@@ -7,7 +7,7 @@ shrinks does so in its 3x3 convolution.
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hfpl.networks.interface import Features
+from hfpl.networks.interface import Backbone, Features
 
 
 def build(*, stride: int, frozen_layers: int) -> "ResNet50":
@@ -35,7 +35,7 @@ others. The first block of a dilated layer still has the dilation of the layer b
 layer's grid."""
 
 
-class ResNet50(nn.Module):
+class ResNet50(Backbone):
     """Stem, and four layers of 3, 4, 6 and 3 bottlenecks.
 
     Batch statistics and affine parameters stay as loaded; the first parts are frozen.
@@ -50,9 +50,9 @@ class ResNet50(nn.Module):
         last = _LAST_LAYERS[stride]
         self.layer3 = _layer(512, 256, 6, *last["layer3"])
         self.layer4 = _layer(1024, 512, 3, *last["layer4"])
-        self.channels = (512, 1024, 2048)
+        self.channels = {"conv4": 512, "conv5": 1024, "conv6": 2048}
         self.stride = stride
-        self.trains_batchnorm = False
+        self.norms_fixed = True
         layers = tuple(f"layer{number + 1}" for number in range(frozen_layers))
         self.frozen = {
             "cam": ("conv1", *layers),
@@ -71,7 +71,8 @@ class ResNet50(nn.Module):
         conv5 = self.layer3(conv4)
         # At stride 16, of the finer grid the cells that layer3's stride stands on.
         step = self.stride // 8
-        return Features(conv4[:, :, ::step, ::step], conv5, self.layer4(conv5))
+        conv4 = conv4[:, :, ::step, ::step]
+        return {"conv4": conv4, "conv5": conv5, "conv6": self.layer4(conv5)}
 
 
 def _layer(

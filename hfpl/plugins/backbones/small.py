@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hfpl.networks.interface import Features
+from hfpl.networks.interface import Backbone, Features
 
 
 def build(
@@ -26,7 +26,7 @@ def build(
     return SmallBackbone(stride, widths, blocks, train_batchnorm)
 
 
-class SmallBackbone(nn.Module):
+class SmallBackbone(Backbone):
     """Stem at half resolution, then four stages of residual blocks, the last two dilated."""
 
     def __init__(
@@ -41,10 +41,9 @@ class SmallBackbone(nn.Module):
         self.stage3 = _stage(w2, w3, b3, stride=2 if stride == 8 else 1, dilation=1)
         self.stage4 = _stage(w3, w4, b4, stride=1, dilation=2)
         self.stage5 = _stage(w4, w5, b5, stride=1, dilation=2)
-        self.channels = (w3, w4, w5)
+        self.channels = {"conv4": w3, "conv5": w4, "conv6": w5}
         self.stride = stride
-        self.trains_batchnorm = train_batchnorm
-        self.frozen: dict[str, tuple[str, ...]] = {}
+        self.norms_fixed = not train_batchnorm
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
@@ -54,7 +53,10 @@ class SmallBackbone(nn.Module):
         x = functional.relu(self.bn1(self.conv1(images)))
         conv4 = self.stage3(self.stage2(x))
         conv5 = self.stage4(conv4)
-        return Features(conv4, conv5, self.stage5(conv5))
+        return {"conv4": conv4, "conv5": conv5, "conv6": self.stage5(conv5)}
+
+    def begin_from_scratch(self) -> None:
+        """What its option says of batch statistics holds all the same."""
 
 
 def _stage(inputs: int, outputs: int, blocks: int, stride: int, dilation: int) -> nn.Sequential:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hfpl.networks.interface import full_precision
+from hfpl.networks.interface import full_precision, widths
 from hfpl.plugins.methods.interface import MethodLoss, MethodNetwork, Term, View
 from hfpl.plugins.methods.scaling import scale_by_maximum
 
@@ -24,7 +24,7 @@ class CamNetwork(MethodNetwork):
 
     def __init__(self, backbone: nn.Module, num_classes: int) -> None:
         super().__init__(backbone)
-        self.classifier = nn.Conv2d(backbone.channels[2], num_classes, 1, bias=False)
+        self.classifier = nn.Conv2d(*widths(backbone, "conv6"), num_classes, 1, bias=False)
 
     def forward(self, images: Tensor) -> Tensor:
         """Scores at every position, float32 (N, K, h, w), of normalised images (N, 3, H, W).
@@ -32,7 +32,7 @@ class CamNetwork(MethodNetwork):
         Without a bias, their mean is the classifier's answer to the mean of the features.
         """
         # Elementwise work on a few channels runs faster with each channel in one piece.
-        return full_precision(self.classifier(self.backbone(images).conv6)).contiguous()
+        return full_precision(self.classifier(self.backbone(images)["conv6"])).contiguous()
 
     def losses(self, images: Tensor, labels: Tensor, progress: float) -> MethodLoss:
         """As :meth:`hfpl.plugins.methods.interface.MethodNetwork.losses`."""

@@ -33,6 +33,6 @@ AFFINITY = Job(
     ),
     images=True,
     kind="training",
-    plugins=backbone_plugin,
+    plugins=lambda params: backbone_plugin(params, "affinity"),
 )
 JOBS = (AFFINITY,)

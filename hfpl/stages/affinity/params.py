@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from hfpl.sections.network import StageWeights
+from hfpl.sections.network import StageNetwork, StageWeights
 from hfpl.sections.section import Count, Section
 from hfpl.sections.training import ColourJitter, Optimiser
 
@@ -19,6 +19,7 @@ class AffinityAugmentation(Section):
 class Affinity(Section):
     """AffinityNet: which neighbouring cells belong to the same class."""
 
+    network: StageNetwork
     weights: StageWeights
     radius: int = Field(ge=2, description="pairs closer than this, in cells of the feature map")
     channels: Annotated[list[Count], Field(min_length=3, max_length=3)] = Field(

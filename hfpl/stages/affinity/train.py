@@ -11,7 +11,9 @@ from hfpl.images.augment import jitter_colours, random_crop
 from hfpl.images.normalise import normalise
 from hfpl.jobs.settings import Settings
 from hfpl.networks.affinity import AffinityNetwork
+from hfpl.networks.interface import Backbone
 from hfpl.numerics import Runtime
+from hfpl.sections.network import network_of
 from hfpl.stages.affinity.labels import affinity_label, pair_labels
 from hfpl.stages.affinity.loss import affinity_loss
 from hfpl.stages.affinity.pairs import largest_radius, pair_affinity
@@ -44,7 +46,9 @@ def train_affinity(
         ValueError: a file cannot be read, or as :func:`hfpl.training.stage.train_stage`.
     """
     affinity, seed = settings.affinity, settings.chosen.variant.seed
-    backbone = starting_backbone(settings.network, "affinity", seed, weights is None)
+    backbone = starting_backbone(
+        network_of(settings, "affinity"), "affinity", seed, weights is None
+    )
     crop = affinity.augmentation.crop
     if crop % backbone.stride:
         raise ValueError(
@@ -63,7 +67,7 @@ def train_affinity(
         return {"total": affinity_loss(pairs, *pair_labels(labels, radius))}
 
     manifest, root = read_manifests(manifests), ImageRoot(images)
-    samples = AffinitySamples(manifest, root, low, high, backbone.stride, affinity.augmentation)
+    samples = AffinitySamples(manifest, root, low, high, backbone, affinity.augmentation)
     steps = affinity.epochs * steps_per_epoch(len(samples), affinity.batch)
     optimiser = affinity.optimiser
     plan = Plan("affinity", steps, steps, optimiser.power, seed)
@@ -81,10 +85,11 @@ class AffinitySamples:
         root: ImageRoot,
         low: Sequence[Path],
         high: Sequence[Path],
-        stride: int,
+        backbone: Backbone,
         settings: AffinityAugmentation,
     ) -> None:
-        self.images, self.root, self.stride, self.settings = manifest.images, root, stride, settings
+        self.images, self.root, self.settings = manifest.images, root, settings
+        self.stride, self.statistics = backbone.stride, backbone.statistics
         self.low, self.high = Shards(low), Shards(high)
 
     def __len__(self) -> int:
@@ -102,7 +107,7 @@ class AffinitySamples:
             [(np.asarray(image), 0), (low, 0.0), (high, 0.0)], self.settings.crop, rng
         )
         label = affinity_label(low.transpose(2, 0, 1), high.transpose(2, 0, 1), self.stride)
-        normal = normalise(pixels)
+        normal = normalise(pixels, self.statistics)
         if rng.random() < 0.5:
             normal, label = normal[:, ::-1], label[:, ::-1]
         return (

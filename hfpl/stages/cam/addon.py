@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from hfpl.distributed.batch import own_part, size
-from hfpl.images.normalise import MEAN, STD
+from hfpl.images.normalise import ColourStatistics
 from hfpl.losses import (
     class_activations,
     expected_importance_sampling_loss,
@@ -58,13 +58,20 @@ class Fsl:
     repel: float = 1.0
 
 
-def attach(loss: MethodLoss, labels: Tensor, isl: Isl | None, fsl: Fsl | None) -> dict[str, Term]:
+def attach(
+    loss: MethodLoss,
+    labels: Tensor,
+    isl: Isl | None,
+    fsl: Fsl | None,
+    statistics: ColourStatistics,
+) -> dict[str, Term]:
     """Terms of a method's loss with the added losses, by name.
 
     Args:
         loss: what the method returned.
         labels: float32 (N, K) in {0, 1}.
         isl, fsl: settings, or None where a loss is off.
+        statistics: of the colours that the views' images were normalised by.
     """
     terms = dict(loss.terms)
     if isl is not None:
@@ -75,7 +82,7 @@ def attach(loss: MethodLoss, labels: Tensor, isl: Isl | None, fsl: Fsl | None) -
             terms[view.term] = Term(term.value, term.weight * (1 - isl.weight))
             terms[f"isl_{view.term}"] = Term(_sampled(view, labels, isl), term.weight * isl.weight)
     if fsl is not None:
-        terms["fsl"] = Term(_similarity(loss.views[0], labels, fsl), fsl.weight)
+        terms["fsl"] = Term(_similarity(loss.views[0], labels, fsl, statistics), fsl.weight)
     return terms
 
 
@@ -95,8 +102,8 @@ def _sampled(view: View, labels: Tensor, isl: Isl) -> Tensor:
     )
 
 
-def _similarity(view: View, labels: Tensor, fsl: Fsl) -> Tensor:
-    image = feature_image(view.image, view.foreground.shape[2:], MEAN, STD)
+def _similarity(view: View, labels: Tensor, fsl: Fsl, colours: ColourStatistics) -> Tensor:
+    image = feature_image(view.image, view.foreground.shape[2:], colours.mean, colours.std)
     pairs = {"mu": fsl.mu, "sigma": fsl.sigma, "repel": fsl.repel}
     if fsl.form == "softmax":
         probabilities = full_precision(_all_channels(view)).softmax(1)

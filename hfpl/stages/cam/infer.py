@@ -8,13 +8,14 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from hfpl.images.normalise import normalise
+from hfpl.images.normalise import ColourStatistics, normalise
 from hfpl.jobs.progress import track
 from hfpl.jobs.settings import Settings
 from hfpl.numerics import Runtime
 from hfpl.plugins.backbones import build_backbone
 from hfpl.plugins.methods import build_method
 from hfpl.plugins.methods.interface import MethodNetwork
+from hfpl.sections.network import network_of
 from hfpl.stages.cam.merge import merge_cams
 from hfpl.storage.manifest import read_manifests
 from hfpl.storage.reading import ImageRoot
@@ -56,7 +57,7 @@ def load_cam_network(
     settings: Settings, num_classes: int, model: Path, runtime: Runtime
 ) -> MethodNetwork:
     """A trained CAM network, ready for inference; ValueError where the file does not fit."""
-    network, method = settings.network, settings.chosen.variant.method
+    network, method = network_of(settings, "cam"), settings.chosen.variant.method
     backbone = build_backbone(network.backbone, network.options.as_dict())
     options = settings.cam.methods[method].as_dict()
     built = build_method(method, backbone, num_classes, options)
@@ -75,16 +76,18 @@ def image_cams(
     """CAMs of the tagged classes, float32 (m, h, w) in [0, 1], at the image's size."""
     maps: list[Tensor] = []
     for scale in scales:
-        pair = _mirror_pair(image, scale).to(runtime.device, memory_format=torch.channels_last)
+        pair = _mirror_pair(image, scale, network.backbone.statistics).to(
+            runtime.device, memory_format=torch.channels_last
+        )
         with runtime.autocast():
             maps += network.cams(pair, tags).float().unbind()
     merged = merge_cams(maps, [False, True] * len(scales), (image.height, image.width))
     return network.scaled(merged).cpu().numpy()
 
 
-def _mirror_pair(image: Image.Image, scale: float) -> Tensor:
+def _mirror_pair(image: Image.Image, scale: float, statistics: ColourStatistics) -> Tensor:
     """A resized image and its mirror image, normalised, (2, 3, h, w)."""
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     resized = image if size == image.size else image.resize(size, Image.Resampling.BICUBIC)
-    plain = torch.from_numpy(normalise(np.asarray(resized)).transpose(2, 0, 1))
+    plain = torch.from_numpy(normalise(np.asarray(resized), statistics).transpose(2, 0, 1))
     return torch.stack([plain, plain.flip(2)])

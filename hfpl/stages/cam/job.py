@@ -34,7 +34,7 @@ def _train_reads(params: Params) -> list[str]:
 
 
 def _plugins(params: Params) -> list[str]:
-    return [*backbone_plugin(params), f"hfpl.plugins.methods.{params.chosen_variant.method}"]
+    return [*backbone_plugin(params, "cam"), f"hfpl.plugins.methods.{params.chosen_variant.method}"]
 
 
 TRAIN = Job(
@@ -60,7 +60,7 @@ INFER = Job(
     "cam_infer",
     "write the CAMs of a shard of images",
     "hfpl.stages.cam.infer:infer_cams",
-    reads=lambda params: [*_method_reads(params), *backbone_reads(params), "cam.inference"],
+    reads=lambda params: [*_method_reads(params), *backbone_reads(params, "cam"), "cam.inference"],
     inputs=(
         MANIFEST,
         TRAIN["model"].as_input("model", "trained network"),

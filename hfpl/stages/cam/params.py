@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from hfpl.sections.network import Options, StageWeights
+from hfpl.sections.network import Options, StageNetwork, StageWeights
 from hfpl.sections.section import (
     Count,
     Fraction,
@@ -78,6 +78,7 @@ class Cam(Section):
     """CAM training and inference."""
 
     methods: dict[Name, Options] = Field(description="keyword arguments of each method's build()")
+    network: StageNetwork
     weights: StageWeights
     epochs: Count
     batch: Count

@@ -8,10 +8,12 @@ import torch
 from torch import Tensor
 
 from hfpl.images.augment import jitter_colours, random_normalised_crop, resize_long_side
+from hfpl.images.normalise import ColourStatistics
 from hfpl.jobs.runtime import device_name
 from hfpl.jobs.settings import Settings
 from hfpl.numerics import Runtime
 from hfpl.plugins.methods import build_method
+from hfpl.sections.network import network_of
 from hfpl.stages.cam.addon import Fsl, Isl, attach, total_loss
 from hfpl.stages.cam.params import Augmentation
 from hfpl.storage.manifest import Manifest, read_manifests
@@ -41,7 +43,7 @@ def train_cam(
     """
     cam, variant = settings.cam, settings.chosen.variant
     manifest = read_manifests(manifests)
-    backbone = starting_backbone(settings.network, "cam", variant.seed, weights is None)
+    backbone = starting_backbone(network_of(settings, "cam"), "cam", variant.seed, weights is None)
     network = build_method(
         variant.method, backbone, len(manifest.classes), cam.methods[variant.method].as_dict()
     )
@@ -54,10 +56,10 @@ def train_cam(
         with runtime.autocast():
             pixels = pixels.contiguous(memory_format=torch.channels_last)
             loss = network.losses(pixels, labels, progress)
-        terms = attach(loss, labels, isl and isl.at(progress), fsl)
+        terms = attach(loss, labels, isl and isl.at(progress), fsl, backbone.statistics)
         return {"total": total_loss(terms), **{name: t.value for name, t in terms.items()}}
 
-    samples = CamSamples(manifest, ImageRoot(images), cam.augmentation)
+    samples = CamSamples(manifest, ImageRoot(images), cam.augmentation, backbone.statistics)
     steps = cam.epochs * steps_per_epoch(len(samples), cam.batch)
     plan = Plan("cam train", steps, steps, cam.optimiser.power, variant.seed)
     facts = {"device": device_name(runtime.device)}
@@ -75,8 +77,15 @@ def _isl(form: str, cam: Settings) -> Isl:
 class CamSamples:
     """Training images, changed at random, with their image-level labels."""
 
-    def __init__(self, manifest: Manifest, root: ImageRoot, settings: Augmentation) -> None:
+    def __init__(
+        self,
+        manifest: Manifest,
+        root: ImageRoot,
+        settings: Augmentation,
+        statistics: ColourStatistics,
+    ) -> None:
         self.images, self.root, self.settings = manifest.images, root, settings
+        self.statistics = statistics
         self.num_classes = len(manifest.classes)
 
     def __len__(self) -> int:
@@ -91,7 +100,7 @@ class CamSamples:
         pixels = np.asarray(jitter_colours(image, rng, settings.jitter))
         if mirrored:
             pixels = pixels[:, ::-1]
-        (pixels,) = random_normalised_crop(pixels, settings.crop, rng)
+        (pixels,) = random_normalised_crop(pixels, settings.crop, rng, self.statistics)
         label = torch.zeros(self.num_classes)
         label[list(record.tags)] = 1
         return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1))), label

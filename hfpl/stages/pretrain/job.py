@@ -5,26 +5,27 @@ from pathlib import Path
 
 from hfpl.jobs.job import File, Job, Names, Params
 from hfpl.networks.weights.published import missing_file
-from hfpl.sections.network import AS_NETWORK
+from hfpl.sections.network import AS_NETWORK, network_key, network_of
 from hfpl.stages.data.job import CHECKED
 
-_BACKBONE = ["network.backbone", "network.options"]
+
+def backbone_reads(params: Params, stage: str) -> list[str]:
+    """Parameters that the backbone of a stage's network is built by."""
+    key = network_key(params, stage)
+    own = [f"{stage}.network"] if key == "network" else []
+    return [*own, f"{key}.backbone", f"{key}.options"]
 
 
-def backbone_reads(params: Params) -> list[str]:
-    """Parameters that a network's backbone is built by."""
-    return _BACKBONE
-
-
-def backbone_plugin(params: Params) -> list[str]:
-    """Module of the backbone."""
-    return [f"hfpl.plugins.backbones.{params.network.backbone}"]
+def backbone_plugin(params: Params, stage: str) -> list[str]:
+    """Module of the backbone of a stage's network."""
+    return [f"hfpl.plugins.backbones.{network_of(params, stage).backbone}"]
 
 
 def start_reads(params: Params, stage: str) -> list[str]:
     """Parameters that say what a stage's training starts from."""
     shared = getattr(params, stage).weights == AS_NETWORK
-    return [*_BACKBONE, f"{stage}.weights", *(["network.weights"] if shared else [])]
+    weights = [f"{network_key(params, stage)}.weights"] if shared else []
+    return [*backbone_reads(params, stage), f"{stage}.weights", *weights]
 
 
 def start_weights(stage: str) -> File:
@@ -32,7 +33,7 @@ def start_weights(stage: str) -> File:
 
     def paths(params: Params, common: str, names: Names) -> list[str]:
         chosen = getattr(params, stage).weights
-        chosen = params.network.weights if chosen == AS_NETWORK else chosen
+        chosen = network_of(params, stage).weights if chosen == AS_NETWORK else chosen
         return {"pretrain": PRETRAIN["weights"].patterns(params, common), "none": []}.get(
             chosen, [chosen]
         )
@@ -73,7 +74,7 @@ PRETRAIN = Job(
     "pretrain",
     "train a backbone to classify generated pictures, in place of ImageNet's weights",
     "hfpl.stages.pretrain.train:pretrain_backbone",
-    reads=lambda params: [*_BACKBONE, "pretrain"],
+    reads=lambda params: ["network.backbone", "network.options", "pretrain"],
     inputs=(CHECKED,),
     outputs=(
         File(
@@ -82,7 +83,7 @@ PRETRAIN = Job(
         File("history", "pretrain/history.csv", "losses to write (.csv)"),
     ),
     kind="training",
-    plugins=backbone_plugin,
+    plugins=lambda params: [f"hfpl.plugins.backbones.{params.network.backbone}"],
     when=is_wanted,
 )
 JOBS = (PRETRAIN,)

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from hfpl.distributed.process import rank
-from hfpl.images.normalise import normalise
+from hfpl.images.normalise import ColourStatistics, normalise
 from hfpl.jobs.settings import Settings
-from hfpl.networks.interface import StandsOnBackbone
+from hfpl.networks.interface import StandsOnBackbone, widths
 from hfpl.numerics import Runtime, seed_torch
 from hfpl.plugins.backbones import build_backbone
 from hfpl.plugins.formats.shapes.drawing import Scene, draw_scene
@@ -51,7 +51,7 @@ def pretrain_backbone(
 
     plan = Plan("pretrain", steps, steps, _POWER, pretrain.seed)
     files = TrainingFiles(weights.with_suffix(".classifier"), history, digest)
-    samples = _Pictures(pretrain)
+    samples = _Pictures(pretrain, backbone.statistics)
     train_stage(classifier, samples, loss_of, pretrain.batch, optimiser, plan, files, runtime)
     done = f"{pretrain.epochs} epochs over {pretrain.images} pictures"
     if rank() > 0:
@@ -70,10 +70,10 @@ class _Classifier(StandsOnBackbone):
 
     def __init__(self, backbone: nn.Module, num_classes: int) -> None:
         super().__init__(backbone)
-        self.classifier = nn.Linear(backbone.channels[2], num_classes)
+        self.classifier = nn.Linear(*widths(backbone, "conv6"), num_classes)
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.classifier(self.backbone(images).conv6.mean((2, 3)))
+        return self.classifier(self.backbone(images)["conv6"].mean((2, 3)))
 
 
 class _Pictures:
@@ -83,8 +83,8 @@ class _Pictures:
     as a file that all loader processes map, for the epochs that follow.
     """
 
-    def __init__(self, settings: Pretrain) -> None:
-        self.settings = settings
+    def __init__(self, settings: Pretrain, statistics: ColourStatistics) -> None:
+        self.settings, self.statistics = settings, statistics
         # The file has no name and goes with the last process that maps it.
         with TemporaryFile() as file:
             shape = (settings.images, 3 * settings.size**2 + 1)
@@ -100,7 +100,8 @@ class _Pictures:
             scene = self._draw(index)
             kept[:-1] = scene.image.reshape(-1)
             kept[-1] = scene.classes[0] + 1  # last: it says that the picture is there
-        image = normalise(kept[:-1].reshape(self.settings.size, self.settings.size, 3))
+        picture = kept[:-1].reshape(self.settings.size, self.settings.size, 3)
+        image = normalise(picture, self.statistics)
         if rng.random() < 0.5:
             image = image[:, ::-1]
         tensor = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))

@@ -42,14 +42,14 @@ TRAIN = Job(
     ),
     images=True,
     kind="training",
-    plugins=backbone_plugin,
+    plugins=lambda params: backbone_plugin(params, "segment"),
 )
 
 TEST = Job(
     "segment_test",
     "write the label maps of a shard's images, without and with a refiner",
     "hfpl.stages.segment.test:segment_shard",
-    reads=lambda params: [*backbone_reads(params), *_HEAD, "segment.test"],
+    reads=lambda params: [*backbone_reads(params, "segment"), *_HEAD, "segment.test"],
     inputs=(
         MANIFEST,
         File(
@@ -74,14 +74,14 @@ TEST = Job(
     ),
     images=True,
     kind="network",
-    plugins=backbone_plugin,
+    plugins=lambda params: backbone_plugin(params, "segment"),
 )
 
 MODEL = Job(
     "segment_model",
     "join the network and how it is tested into one file, for new photographs",
     "hfpl.stages.segment.model:write_model",
-    reads=lambda params: [*backbone_reads(params), "segment.head", "segment.test"],
+    reads=lambda params: [*backbone_reads(params, "segment"), "segment.head", "segment.test"],
     inputs=(
         TRAIN_MANIFESTS,
         TRAIN["network"].as_input("network", "trained network"),
@@ -89,6 +89,6 @@ MODEL = Job(
     outputs=(
         File("model", "{variant}/segment/model.safetensors", "model to write (.safetensors)"),
     ),
-    plugins=backbone_plugin,
+    plugins=lambda params: backbone_plugin(params, "segment"),
 )
 JOBS = (TRAIN, TEST, MODEL)

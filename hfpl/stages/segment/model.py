@@ -13,7 +13,7 @@ from hfpl.networks.deeplab import DeepLab
 from hfpl.numerics import Runtime
 from hfpl.params.plugins import check_options
 from hfpl.plugins.backbones import build_backbone
-from hfpl.sections.network import Options
+from hfpl.sections.network import Options, network_of
 from hfpl.sections.section import Count
 from hfpl.stages.segment.params import SegmentHead, SegmentTest
 from hfpl.stages.segment.train import build_deeplab
@@ -51,10 +51,11 @@ def write_model(
     """
     manifest = read_manifests(manifests)
     tensors, _ = load_tensors(network)
+    chosen = network_of(settings, "segment")
     description = {
         "classes": list(manifest.classes),
-        "backbone": settings.network.backbone,
-        "options": settings.network.options.as_dict(),
+        "backbone": chosen.backbone,
+        "options": chosen.options.as_dict(),
         "head": settings.segment.head.as_dict(),
         "test": settings.segment.test.as_dict(),
         "long_side": max(max(image.height, image.width) for image in manifest.images),

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from hfpl.sections.crf import Crf
-from hfpl.sections.network import StageWeights
+from hfpl.sections.network import StageNetwork, StageWeights
 from hfpl.sections.section import Count, Fraction, Interval, Positive, Section
 from hfpl.sections.training import Optimiser
 
@@ -37,6 +37,7 @@ class SegmentTest(Section):
 class Segment(Section):
     """Segmentation network."""
 
+    network: StageNetwork
     weights: StageWeights
     head: SegmentHead
     iterations: Count

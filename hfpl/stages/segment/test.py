@@ -14,6 +14,7 @@ from hfpl.jobs.settings import Settings
 from hfpl.networks.deeplab import DeepLab
 from hfpl.numerics import Runtime
 from hfpl.plugins.backbones import build_backbone
+from hfpl.sections.network import network_of
 from hfpl.stages.pseudo.crf import crf_settings
 from hfpl.stages.segment.refine import Scored, refined_labels
 from hfpl.storage.manifest import ImageRecord, read_manifests, read_masks
@@ -75,7 +76,8 @@ def _scored(
 
 def load_deeplab(settings: Settings, num_classes: int, model: Path, runtime: Runtime) -> DeepLab:
     """A trained segmentation network, ready for inference; ValueError where the file differs."""
-    backbone = build_backbone(settings.network.backbone, settings.network.options.as_dict())
+    chosen = network_of(settings, "segment")
+    backbone = build_backbone(chosen.backbone, chosen.options.as_dict())
     head = settings.segment.head
     # What is drawn and learned in training alone is no setting of a trained network.
     built = DeepLab(backbone, num_classes + 1, head.channels, head.dilation, 0.0, 0.1)
@@ -96,7 +98,7 @@ def class_probabilities(
     for scale in scales:
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
         resized = cv2.resize(pixels, size, interpolation=cv2.INTER_CUBIC)
-        plain = torch.from_numpy(normalise(resized).transpose(2, 0, 1))
+        plain = torch.from_numpy(normalise(resized, network.backbone.statistics).transpose(2, 0, 1))
         pair = torch.stack([plain, plain.flip(2)])
         with runtime.autocast():
             logits = network(pair.to(runtime.device, memory_format=torch.channels_last))

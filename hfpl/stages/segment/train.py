@@ -11,10 +11,12 @@ from torch.nn import functional
 
 from hfpl.distributed.batch import whole_batch
 from hfpl.images.augment import random_normalised_crop, shift_hsv
+from hfpl.images.normalise import ColourStatistics
 from hfpl.images.palette import IGNORE
 from hfpl.jobs.settings import Settings
 from hfpl.networks.deeplab import DeepLab
 from hfpl.numerics import Runtime
+from hfpl.sections.network import network_of
 from hfpl.stages.segment.params import SegmentAugmentation, SegmentHead
 from hfpl.storage.manifest import Manifest, read_manifests
 from hfpl.storage.reading import ImageRoot
@@ -43,7 +45,7 @@ def train_segment(
     """
     segment, seed = settings.segment, settings.chosen.variant.seed
     manifest = read_manifests(manifests)
-    backbone = starting_backbone(settings.network, "segment", seed, weights is None)
+    backbone = starting_backbone(network_of(settings, "segment"), "segment", seed, weights is None)
     deeplab = build_deeplab(backbone, len(manifest.classes), segment.head)
     load_start(deeplab, weights, segment.weights)
 
@@ -53,7 +55,8 @@ def train_segment(
             logits = deeplab(pixels.contiguous(memory_format=torch.channels_last))
         return {"total": pixel_loss(logits, masks)}
 
-    samples = SegmentSamples(manifest, ImageRoot(images), labels, segment.augmentation)
+    root, augmentation = ImageRoot(images), segment.augmentation
+    samples = SegmentSamples(manifest, root, labels, augmentation, backbone.statistics)
     steps, optimiser = segment.iterations, segment.optimiser
     # As published, the learning rate would reach zero one step after the last.
     plan = Plan("segment train", steps, steps + 1, optimiser.power, seed)
@@ -90,8 +93,10 @@ class SegmentSamples:
         root: ImageRoot,
         labels: Sequence[Path],
         settings: SegmentAugmentation,
+        statistics: ColourStatistics,
     ) -> None:
         self.images, self.root, self.settings = manifest.images, root, settings
+        self.statistics = statistics
         self.labels = Shards(labels)
 
     def __len__(self) -> int:
@@ -112,7 +117,9 @@ class SegmentSamples:
         size = tuple(max(1, round(side * scale)) for side in (record.width, record.height))
         image = cv2.resize(np.ascontiguousarray(image), size, interpolation=cv2.INTER_CUBIC)
         mask = cv2.resize(np.ascontiguousarray(mask), size, interpolation=cv2.INTER_NEAREST)
-        pixels, mask = random_normalised_crop(image, settings.crop, rng, [(mask, IGNORE)])
+        pixels, mask = random_normalised_crop(
+            image, settings.crop, rng, self.statistics, [(mask, IGNORE)]
+        )
         return (
             torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1))),
             torch.from_numpy(mask),

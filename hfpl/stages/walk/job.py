@@ -11,7 +11,7 @@ WALK = Job(
     "label maps by a random walk of the CAMs over the affinities",
     "hfpl.stages.walk.label:label_shard",
     reads=lambda params: [
-        *backbone_reads(params),
+        *backbone_reads(params, "affinity"),
         "affinity.radius",
         "affinity.channels",
         "walk",
@@ -24,6 +24,6 @@ WALK = Job(
     outputs=(File("labels", "{variant}/walk/{split}-{shard}.zip", "label maps to write (.zip)"),),
     images=True,
     kind="network",
-    plugins=backbone_plugin,
+    plugins=lambda params: backbone_plugin(params, "affinity"),
 )
 JOBS = (WALK,)

@@ -12,6 +12,7 @@ from hfpl.jobs.settings import Settings
 from hfpl.networks.affinity import AffinityNetwork
 from hfpl.numerics import Runtime
 from hfpl.plugins.backbones import build_backbone
+from hfpl.sections.network import network_of
 from hfpl.stages.walk.params import Walk
 from hfpl.stages.walk.random_walk import (
     dense_affinity,
@@ -70,7 +71,8 @@ def label_shard(
 
 def load_affinity_network(settings: Settings, model: Path, runtime: Runtime) -> AffinityNetwork:
     """A trained affinity network, ready for inference; ValueError where the file does not fit."""
-    backbone = build_backbone(settings.network.backbone, settings.network.options.as_dict())
+    network = network_of(settings, "affinity")
+    backbone = build_backbone(network.backbone, network.options.as_dict())
     built = AffinityNetwork(backbone, tuple(settings.affinity.channels))
     load_network(model, built)
     return built.to(runtime.device, memory_format=torch.channels_last).eval()
@@ -96,7 +98,9 @@ def walked_label(
     height, width = pixels.shape[:2]
     stride = network.backbone.stride
     padded = padded_size((height, width), stride)
-    image = torch.from_numpy(normalise(pixels).transpose(2, 0, 1))[None]
+    image = torch.from_numpy(normalise(pixels, network.backbone.statistics).transpose(2, 0, 1))[
+        None
+    ]
     image = functional.pad(image, (0, padded[1] - width, 0, padded[0] - height))
     with runtime.autocast():
         features = network(image.to(runtime.device, memory_format=torch.channels_last))

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hfpl.networks.interface import full_precision, resize_like, resized
+from hfpl.networks.interface import full_precision, resize_like, resized, widths
 from hfpl.plugins.methods.interface import MethodLoss, Term
 from hfpl.plugins.methods.ppc.contrast import (
     Compared,
@@ -78,7 +78,7 @@ class PpcNetwork(PcmNetwork):
     ) -> None:
         super().__init__(backbone, num_classes, pcm_channels, dropout)
         self.view_size, self.background, self.weight = view_size, background, weight
-        self.proj_fc = nn.Conv2d(backbone.channels[2], projection, 1, bias=False)
+        self.proj_fc = nn.Conv2d(*widths(backbone, "conv6"), projection, 1, bias=False)
         nn.init.xavier_uniform_(self.proj_fc.weight)
 
     def losses(self, images: Tensor, labels: Tensor, progress: float) -> MethodLoss:

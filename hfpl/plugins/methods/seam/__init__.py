@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hfpl.networks.interface import full_precision, resize_like, resized
+from hfpl.networks.interface import full_precision, resize_like, resized, widths
 from hfpl.plugins.methods.interface import MethodLoss, MethodNetwork, Term, View
 from hfpl.plugins.methods.seam.correlation import correlate
 from hfpl.plugins.methods.seam.losses import (
@@ -92,7 +92,7 @@ class PcmNetwork(MethodNetwork):
         self, backbone: nn.Module, num_classes: int, pcm_channels: tuple[int, int], dropout: float
     ) -> None:
         super().__init__(backbone)
-        d4, d5, d6 = backbone.channels
+        d4, d5, d6 = widths(backbone, "conv4", "conv5", "conv6")
         a, b = pcm_channels
         self.dropout = nn.Dropout2d(dropout)
         self.fc8 = nn.Conv2d(d6, num_classes + 1, 1, bias=False)
@@ -117,11 +117,11 @@ class PcmNetwork(MethodNetwork):
             channels: int64 (N, P), each image's channels that PCM refines; None: all.
         """
         features = self.backbone(images)
-        dropped = self.dropout(features.conv6)
+        dropped = self.dropout(features["conv6"])
         # Elementwise work on a few channels runs faster with each channel in one piece.
         logits = full_precision(self.fc8(dropped)).contiguous()
-        f4 = functional.relu(self.f8_3(features.conv4.detach()))
-        f5 = functional.relu(self.f8_4(features.conv5.detach()))
+        f4 = functional.relu(self.f8_3(features["conv4"].detach()))
+        f5 = functional.relu(self.f8_4(features["conv5"].detach()))
         small = resize_like(images, logits.shape[2:]).to(f4.dtype)
         embedded = full_precision(self.f9(torch.cat([small, f4, f5], 1)))
         cam = normalised_cam(logits.detach())
