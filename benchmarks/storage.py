@@ -13,9 +13,10 @@ import numpy as np
 
 from hfpl.jobs.runtime import set_up
 from hfpl.params import Params, load_params
+from hfpl.plugins.metrics.contour_f import contour_counts, mean_contour_f
+from hfpl.plugins.metrics.miou import confusion_matrix, mean_iou
 from hfpl.stages.cam.infer import image_cams, load_cam_network
-from hfpl.stages.evaluate.contours import contour_counts, mean_contour_f
-from hfpl.stages.evaluate.regions import confusion_matrix, mean_iou, predict_from_cams
+from hfpl.stages.evaluate.cam_curve import predict_from_cams
 from hfpl.stages.pseudo.crf import crf_settings, pseudo_label_scores
 from hfpl.stages.walk.label import load_affinity_network, walked_label
 from hfpl.storage.manifest import read_manifests, read_masks

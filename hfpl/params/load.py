@@ -124,6 +124,7 @@ def _cross_checks(params: Params) -> list[str]:
         "network.options",
         params.network.options,
     )
+    found += _metric_checks(params.evaluate.metrics)
     methods = plugin_names("hfpl.plugins.methods")
     for method in params.evaluate.background_score:
         if method not in methods:
@@ -147,6 +148,24 @@ def _cross_checks(params: Params) -> list[str]:
         if method not in params.evaluate.background_score:
             found.append(f"evaluate.background_score.{method}: missing; variant '{name}' needs it")
     return found or _ablation_checks(params)
+
+
+def _metric_checks(metrics: list[str]) -> list[str]:
+    """Metrics that are no plug-ins, or named twice."""
+    known = plugin_names("hfpl.plugins.metrics")
+    found = [
+        f"evaluate.metrics.{k}: no file '{name}.py' in hfpl/plugins/metrics{suggest(name, known)}"
+        for k, name in enumerate(metrics)
+        if name not in known
+    ]
+    found += [
+        f"evaluate.metrics: '{name}' stands there twice"
+        for name in dict.fromkeys(metrics)
+        if metrics.count(name) > 1
+    ]
+    if "miou" not in metrics:
+        found.append("evaluate.metrics: add miou: the threshold curve of the CAMs is of it")
+    return found
 
 
 def _ablation_checks(params: Params) -> list[str]:

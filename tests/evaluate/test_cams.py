@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from hfpl.images.palette import encode_mask
+from hfpl.jobs.settings import Settings
+from hfpl.stages.evaluate.cam_curve import CAM_THRESHOLDS
 from hfpl.stages.evaluate.cams import evaluate_cams
-from hfpl.stages.evaluate.regions import CAM_THRESHOLDS
 from hfpl.stages.evaluate.table import BEST, FIXED
 from hfpl.storage.manifest import ImageRecord, Manifest, MaskRecord, write_manifest, write_masks
-from hfpl.storage.reading import ImageRoot
 from hfpl.storage.shards import write_shard
 
 CLASSES = ("cat", "dog", "cow")
@@ -46,7 +46,7 @@ class Written:
         (folder / "m").mkdir()
         for name in TAGS:
             (folder / "m" / f"{name}.png").write_bytes(encode_mask(truth_of(name)))
-        self.root = ImageRoot(folder)
+        self.root = folder
         self.manifests, self.masks = [], []
         for split, names in SPLITS.items():
             records = tuple(ImageRecord(n, f"{n}.jpg", *SIZE, TAGS[n], "") for n in names)
@@ -63,8 +63,21 @@ class Written:
         self.output = folder / "cam.json"
 
     def evaluate(self, background_score: float = 0.25) -> dict:
+        values = {
+            "evaluate.background_score.seam": background_score,
+            "chosen.variant.method": "seam",
+            "evaluate.metrics": ["miou", "contour_f"],
+        }
+        (train, val), (train_masks, val_masks) = self.manifests, self.masks
         evaluate_cams(
-            self.manifests, self.masks, self.root, self.cams, background_score, self.output
+            Settings(values, "evaluate_cams"),
+            images=self.root,
+            train_manifests=train,
+            val_manifests=val,
+            train_masks=train_masks,
+            val_masks=val_masks,
+            results=self.cams,
+            out=self.output,
         )
         return json.loads(self.output.read_text())
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from hfpl.jobs.settings import Settings
-from hfpl.stages.evaluate.regions import (
+from hfpl.stages.evaluate.cam_curve import (
     CAM_THRESHOLDS,
     cam_statistics,
     curve_from_statistics,
@@ -45,6 +45,7 @@ def evaluate_cams(
     """
     source, root = Shards(results), ImageRoot(images)
     background_score = settings.evaluate.background_score[settings.chosen.variant.method]
+    metrics = settings.evaluate.metrics
     rows, curves = [], {}
     splits = ((train_manifests, train_masks), (val_manifests, val_masks))
     for split in scored_splits(splits, root):
@@ -52,7 +53,7 @@ def evaluate_cams(
         curves[split.split] = [percent(value) for value in curve]
         best = CAM_THRESHOLDS[int(curve.argmax())]
         for threshold, chosen in ((background_score, FIXED), (best, BEST)):
-            scores = score_predictions(split, _predictor(source, threshold))
+            scores = score_predictions(split, _predictor(source, threshold), metrics)
             rows.append(table_row("cam", "none", split, scores, threshold, chosen))
     curve_table = {"thresholds": list(CAM_THRESHOLDS), "miou": curves}
     write_json(out, {"rows": rows, "curve": curve_table})

@@ -42,7 +42,12 @@ def evaluate_masks(
 
     splits = ((train_manifests, train_masks), (val_manifests, val_masks))
     rows = [
-        table_row(what.stage, what.post_processing, split, score_predictions(split, predict))
+        table_row(
+            what.stage,
+            what.post_processing,
+            split,
+            score_predictions(split, predict, settings.evaluate.metrics),
+        )
         for split in scored_splits(splits, root)
     ]
     write_json(out, {"rows": rows})
