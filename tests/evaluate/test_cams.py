@@ -57,7 +57,7 @@ class Written:
             self.masks.append([masks])
         self.cams = [folder / "0.zip", folder / "1.zip"]
         for path, names in zip(self.cams, (("t1", "v2"), ("t2", "t3", "v1")), strict=True):
-            with write_shard(path) as shard:
+            with write_shard(path, counts_from=0) as shard:
                 for name in names:
                     shard.add_scores(name, TAGS[name], cams_of(name))
         self.output = folder / "cam.json"
@@ -182,3 +182,12 @@ def test_a_split_without_ground_truth_has_neither_rows_nor_curve(written):
         "rows": [],
         "curve": {"thresholds": list(CAM_THRESHOLDS), "miou": {}},
     }
+
+
+def test_refined_scores_in_place_of_cams_are_refused(written):
+    with write_shard(written.cams[1], counts_from=1) as shard:
+        for name in ("t2", "t3", "v1"):
+            shard.add_scores(name, TAGS[name], cams_of(name))
+    with pytest.raises(ValueError, match=r"1\.zip: holds scores of labels.*needed are CAMs"):
+        written.evaluate()
+    assert not written.output.exists()

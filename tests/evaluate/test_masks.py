@@ -17,6 +17,11 @@ CLASSES = ("cat", "dog")
 SPLITS = {"train": ("t1", "t2"), "val": ("v1",)}
 NAMES = ("t1", "t2", "v1")
 SIZE = (9, 10)
+SETTINGS = {
+    "evaluate.metrics": ["miou", "contour_f"],
+    "pseudo.refiner": "crf",
+    "segment.test.refiner": "crf",
+}
 
 
 def labels(name: str, salt: int) -> np.ndarray:
@@ -48,7 +53,7 @@ class Written:
     def evaluate(self, scored: str = "walk") -> list[dict]:
         (train, val), (train_masks, val_masks) = self.manifests, self.masks
         evaluate_masks(
-            Settings({"evaluate.metrics": ["miou", "contour_f"]}, "evaluate_masks"),
+            Settings(SETTINGS, "evaluate_masks"),
             images=self.root,
             train_manifests=train,
             val_manifests=val,
@@ -98,7 +103,7 @@ def test_label_maps_are_scored_as_they_are(written):
 
 def test_of_scores_the_largest_wins_and_of_equal_ones_the_first(written):
     predictions = {}
-    with write_shard(written.results) as shard:
+    with write_shard(written.results, counts_from=1) as shard:
         for number, name in enumerate(NAMES):
             rng = np.random.default_rng(number)
             steps = rng.integers(0, 4, (2, *SIZE))
@@ -109,7 +114,7 @@ def test_of_scores_the_largest_wins_and_of_equal_ones_the_first(written):
 
 
 def test_an_image_with_background_scores_alone_is_background(written):
-    with write_shard(written.results) as shard:
+    with write_shard(written.results, counts_from=1) as shard:
         for name in NAMES:
             shard.add_scores(name, [0], np.ones((1, *SIZE), np.float32))
     predictions = {name: np.zeros(SIZE, np.uint8) for name in NAMES}
@@ -138,3 +143,13 @@ def test_a_result_of_another_size_is_named(written):
             shard.add_mask(name, np.zeros((4, 4), np.uint8))
     with pytest.raises(ValueError, match="t1"):
         written.evaluate()
+
+
+def test_cams_in_place_of_refined_scores_are_refused(written):
+    """Their classes count from 0: every label would be one too low."""
+    with write_shard(written.results, counts_from=0) as shard:
+        for name in NAMES:
+            shard.add_scores(name, [0], np.ones((1, *SIZE), np.float32))
+    with pytest.raises(ValueError, match=r"results\.zip: holds CAMs.*needed are scores of labels"):
+        written.evaluate("pseudo-low")
+    assert not written.output.exists()

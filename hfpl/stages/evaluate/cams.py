@@ -65,7 +65,7 @@ def _curve(split: ScoredSplit, source: Shards) -> np.ndarray:
     thresholds = np.array(CAM_THRESHOLDS)
     total: np.ndarray | int = 0
     for record, truth in split.pairs():
-        classes, cams = source.scores(record.id, truth.shape)
+        classes, cams = source.scores(record.id, truth.shape, counts_from=0)
         total = total + cam_statistics(
             truth, cams, np.array(classes, int), thresholds, split.num_classes
         )
@@ -74,7 +74,8 @@ def _curve(split: ScoredSplit, source: Shards) -> np.ndarray:
 
 def _predictor(source: Shards, threshold: float):
     def predict(record: ImageRecord) -> np.ndarray:
-        classes, cams = source.scores(record.id, (record.height, record.width))
+        size = (record.height, record.width)
+        classes, cams = source.scores(record.id, size, counts_from=0)
         return predict_from_cams(cams, np.array(classes, int), threshold)
 
     return predict

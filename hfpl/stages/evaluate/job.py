@@ -22,6 +22,12 @@ def metric_plugins(params: Params) -> list[str]:
     return [f"hfpl.plugins.metrics.{name}" for name in params.evaluate.metrics]
 
 
+def _refiner_plugins(params: Params) -> list[str]:
+    """Modules of the refiners, whose titles stand in the rows."""
+    names = sorted({params.pseudo.refiner, params.segment.test.refiner})
+    return [f"hfpl.plugins.refiners.{name}" for name in names]
+
+
 CAMS = Job(
     "evaluate_cams",
     "score the CAMs at a range of thresholds",
@@ -47,12 +53,12 @@ MASKS = Job(
     "evaluate_masks",
     "score label maps, or the class of the largest score",
     "hfpl.stages.evaluate.masks:evaluate_masks",
-    reads=lambda params: ["evaluate.metrics"],
+    reads=lambda params: ["evaluate.metrics", "pseudo.refiner", "segment.test.refiner"],
     inputs=(*TRUTH, File("results", _scored, "shards of what is scored, all splits", many=True)),
     outputs=(File("out", "{variant}/evaluate/{scored}.json", "scores to write (.json)"),),
     images=True,
     names={"scored": lambda params: list(SCORED)},
-    plugins=metric_plugins,
+    plugins=lambda params: [*metric_plugins(params), *_refiner_plugins(params)],
 )
 
 

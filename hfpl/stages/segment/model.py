@@ -28,7 +28,7 @@ class Model:
     Attributes:
         network: in evaluation mode, on the runtime's device.
         classes: names of the foreground classes; label 0 is background.
-        test: scales and CRF.
+        test: scales and refiner.
         long_side: of the largest training image, in pixels.
     """
 
@@ -105,9 +105,20 @@ def _read(path: Path, content: Any) -> _Description:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         raise ValueError(f"{path}: its description is broken: {where}: {first['msg']}") from None
-    # Only a backbone of this package is imported, whatever name the file holds.
-    for message in check_options(
-        "backbone", "hfpl.plugins.backbones", found.backbone, "options", found.options
+    # Only plug-ins of this package are imported, whatever names the file holds.
+    test = found.test
+    options = test.model_dump().get(test.refiner, {})
+    for message in (
+        *check_options(
+            "backbone", "hfpl.plugins.backbones", found.backbone, "options", found.options
+        ),
+        *check_options(
+            "test.refiner",
+            "hfpl.plugins.refiners",
+            test.refiner,
+            f"test.{test.refiner}",
+            options,
+        ),
     ):
         raise ValueError(f"{path}: its description does not fit this version: {message}")
     return found
