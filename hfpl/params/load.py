@@ -9,10 +9,9 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from hfpl.params.explain import explain, one_line
-from hfpl.params.plugins import check_options, plugin_names
+from hfpl.params.plugins import check_options, check_refiner, plugin_names
 from hfpl.params.root import Params
 from hfpl.params.runs import SEED, may_change, run_name, run_parts, sweep_settings
-from hfpl.sections.refined import Refined
 from hfpl.sections.suggest import suggest
 from hfpl.stages.cam.job import INFER, TRAIN
 
@@ -125,8 +124,8 @@ def _cross_checks(params: Params) -> list[str]:
         "network.options",
         params.network.options,
     )
-    found += _refiner_checks("pseudo", params.pseudo)
-    found += _refiner_checks("segment.test", params.segment.test)
+    found += check_refiner("pseudo", params.pseudo)
+    found += check_refiner("segment.test", params.segment.test)
     found += _metric_checks(params.evaluate.metrics)
     methods = plugin_names("hfpl.plugins.methods")
     for method in params.evaluate.background_score:
@@ -151,26 +150,6 @@ def _cross_checks(params: Params) -> list[str]:
         if method not in params.evaluate.background_score:
             found.append(f"evaluate.background_score.{method}: missing; variant '{name}' needs it")
     return found or _ablation_checks(params)
-
-
-def _refiner_checks(key: str, section: Refined) -> list[str]:
-    """A section's refiner and its options, and keys beside them that are neither."""
-    package = "hfpl.plugins.refiners"
-    content, known = section.model_dump(), plugin_names(package)
-    others = section.model_extra or {}
-    found = [
-        f"{key}.{name}: unknown key{suggest(name, {*type(section).model_fields, *known})}"
-        for name in others
-        if name not in known
-    ]
-    found += [
-        f"{key}.{name}: expected a section of its options, found {others[name]!r}"
-        for name in others
-        if name in known and not isinstance(others[name], dict)
-    ]
-    name = section.refiner
-    options = content.get(name, {}) if name in known else {}
-    return found or check_options(f"{key}.refiner", package, name, f"{key}.{name}", options)
 
 
 def _metric_checks(metrics: list[str]) -> list[str]:

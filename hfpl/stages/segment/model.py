@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from hfpl.jobs.settings import Settings
 from hfpl.networks.deeplab import DeepLab
 from hfpl.numerics import Runtime
-from hfpl.params.plugins import check_options
+from hfpl.params.plugins import check_options, check_refiner
 from hfpl.plugins.backbones import build_backbone
 from hfpl.sections.network import Options
 from hfpl.sections.section import Count
@@ -106,19 +106,11 @@ def _read(path: Path, content: Any) -> _Description:
         where = ".".join(map(str, first["loc"]))
         raise ValueError(f"{path}: its description is broken: {where}: {first['msg']}") from None
     # Only plug-ins of this package are imported, whatever names the file holds.
-    test = found.test
-    options = test.model_dump().get(test.refiner, {})
     for message in (
         *check_options(
             "backbone", "hfpl.plugins.backbones", found.backbone, "options", found.options
         ),
-        *check_options(
-            "test.refiner",
-            "hfpl.plugins.refiners",
-            test.refiner,
-            f"test.{test.refiner}",
-            options,
-        ),
+        *check_refiner("test", found.test),
     ):
         raise ValueError(f"{path}: its description does not fit this version: {message}")
     return found
