@@ -121,7 +121,7 @@ def _write_results(
 ) -> tuple[list[Path], list[Path]]:
     """What later trainings learn from, made of the masks: shards of scores and of label maps."""
     scores, labels = folder / "scores.zip", folder / "labels.zip"
-    with write_shard(scores) as of_scores, write_shard(labels) as of_labels:
+    with write_shard(scores, counts_from=1) as of_scores, write_shard(labels) as of_labels:
         for record in read_manifests(manifests).images:
             file = f"SegmentationClass/{record.id}.png"
             mask = root.mask(file)

@@ -98,7 +98,7 @@ def responses(settings: Settings, cams: list[Path]) -> dict[str, np.ndarray]:
     for shard in map(Shard, cams):
         for image_id in shard.ids:
             scene = draw_picture(settings, int(image_id.removeprefix("train_")))
-            classes, scores = shard.scores(image_id, scene.mask.shape)
+            classes, scores = shard.scores(image_id, scene.mask.shape, counts_from=0)
             for k, cam in zip(classes, scores, strict=True):
                 head, own = scene.heads == k + 1, scene.mask == k + 1
                 parts = (head, own & ~head, ~own & (scene.mask > 0), scene.mask == 0)

@@ -158,7 +158,7 @@ def keep_float32() -> None:
             np.save(buffer, np.asarray(scores, np.float32), allow_pickle=False)
             self._write(f"{image_id}.png", buffer.getvalue())
 
-    def read_scores(self, image_id, size):
+    def read_scores(self, image_id, size, *, counts_from):
         classes = self._classes(image_id)
         if not classes:
             return [], np.zeros((0, *size), np.float32)

@@ -13,10 +13,12 @@ import numpy as np
 
 from hfpl.jobs.runtime import set_up
 from hfpl.params import Params, load_params
+from hfpl.plugins.metrics.contour_f import contour_counts, mean_contour_f
+from hfpl.plugins.metrics.miou import confusion_matrix, mean_iou
+from hfpl.plugins.refiners.crf import DenseCrf
 from hfpl.stages.cam.infer import image_cams, load_cam_network
-from hfpl.stages.evaluate.contours import contour_counts, mean_contour_f
-from hfpl.stages.evaluate.regions import confusion_matrix, mean_iou, predict_from_cams
-from hfpl.stages.pseudo.crf import crf_settings, pseudo_label_scores
+from hfpl.stages.evaluate.cam_curve import predict_from_cams
+from hfpl.stages.pseudo.refine import pseudo_label_scores
 from hfpl.stages.walk.label import load_affinity_network, walked_label
 from hfpl.storage.manifest import read_manifests, read_masks
 from hfpl.storage.reading import ImageRoot
@@ -82,7 +84,7 @@ def print_scores(params: Params, common: Path) -> None:
         params.affinity, params.network, run / "affinity/model.safetensors", runtime
     )
     threshold = params.evaluate.background_score[params.variants[params.variant].method]
-    crf, alphas = crf_settings(params.pseudo.crf), (params.pseudo.alpha_low,)
+    crf, alphas = DenseCrf(params.pseudo.crf), (params.pseudo.alpha_low,)
     totals: dict[tuple[str, bool], Totals] = {}
     for record in manifest.images:
         if record.id not in truths:

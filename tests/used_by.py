@@ -28,6 +28,8 @@ USED_BY = {
     "cam.network": CAM,
     "cam.inference": {"cam_infer"},
     "cam": {"cam_train"},
+    # A row of scores says what refined them.
+    "pseudo.refiner": {"pseudo", "evaluate_masks"},
     "pseudo": {"pseudo"},
     # The walk builds AffinityNet, and what follows the segmentation network builds that.
     "affinity.network": {"affinity", "walk"},
@@ -40,8 +42,10 @@ USED_BY = {
     "segment.head.channels": {"segment_train", "segment_test", "segment_model"},
     "segment.head.dilation": {"segment_train", "segment_test", "segment_model"},
     "segment.head": {"segment_train", "segment_model"},
+    "segment.test.refiner": {"segment_test", "segment_model", "evaluate_masks"},
     "segment.test": {"segment_test", "segment_model"},
     "segment": {"segment_train"},
+    "evaluate.metrics": {"evaluate_cams", "evaluate_masks", "evaluate_table"},
     "evaluate.background_score.seam": {"evaluate_cams"},
     "evaluate.background_score": set(),
     "report": {"report"},

@@ -137,7 +137,7 @@ def _written(made: Made, *names: str) -> list[Any]:
     """Writers of shards that have written all but the last of their content."""
     held = []
     for name in names:
-        context = write_shard(made.folder / name)
+        context = write_shard(made.folder / name, counts_from=0)
         writer = context.__enter__()
         for image_id in made.ids:
             writer.add_scores(image_id, [], np.zeros((0, 1, 1), np.float32))

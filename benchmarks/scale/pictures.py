@@ -32,8 +32,8 @@ class Pictures:
             (folder / part).mkdir()
         records, masks = [], []
         with (
-            write_shard(self.cams) as cams,
-            write_shard(self.scores) as scores,
+            write_shard(self.cams, counts_from=0) as cams,
+            write_shard(self.scores, counts_from=1) as scores,
             write_shard(self.labels) as labels,
         ):
             for number, name in enumerate(f"{k:06d}" for k in range(images)):

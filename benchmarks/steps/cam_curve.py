@@ -5,7 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.comparison import Comparison, assert_equal
-from hfpl.stages.evaluate.regions import CAM_THRESHOLDS, cam_statistics, curve_from_statistics
+from hfpl.stages.evaluate.cam_curve import CAM_THRESHOLDS, cam_statistics, curve_from_statistics
 
 CLASSES = 21
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.comparison import Comparison, assert_equal
-from hfpl.stages.evaluate.contours import contour_counts
+from hfpl.plugins.metrics.contour_f import contour_counts
 
 
 def plain_boundary(mask: NDArray) -> NDArray:

@@ -10,28 +10,33 @@ import pydensecrf.densecrf as dcrf
 from numpy.typing import NDArray
 
 from benchmarks.comparison import Comparison, assert_equal
-from hfpl.stages.pseudo.crf import CrfSettings, pseudo_label_scores
+from hfpl.plugins.refiners.crf import DenseCrf, build
+from hfpl.stages.pseudo.refine import pseudo_label_scores
 
-SETTINGS = CrfSettings(10, 3, 3, 80, 13, 10)
+REFINER = build(
+    iterations=10,
+    gaussian={"sxy": 3, "compat": 3},
+    bilateral={"sxy": 80, "srgb": 13, "compat": 10},
+)
 ALPHAS = (1, 24)
 _IMAGES_OF_A_SHARD = 2
 
 
 def plain_scores(
-    image: NDArray, cams: NDArray, alphas: tuple[float, ...], settings: CrfSettings
+    image: NDArray, cams: NDArray, alphas: tuple[float, ...], refiner: DenseCrf
 ) -> list[NDArray]:
     """CRF scores of background and classes, with a model for each background power."""
-    found = []
+    settings, found = refiner.settings, []
     for alpha in alphas:
         stacked = np.concatenate([(1 - cams.max(0, keepdims=True)) ** alpha, cams])
         model = dcrf.DenseCRF2D(image.shape[1], image.shape[0], len(stacked))
         model.setUnaryEnergy(-np.log(np.clip(stacked, 1e-5, 1)).reshape(len(stacked), -1))
-        model.addPairwiseGaussian(sxy=settings.gaussian_sxy, compat=settings.gaussian_compat)
+        model.addPairwiseGaussian(sxy=settings.gaussian.sxy, compat=settings.gaussian.compat)
         model.addPairwiseBilateral(
-            sxy=settings.bilateral_sxy,
-            srgb=settings.bilateral_srgb,
+            sxy=settings.bilateral.sxy,
+            srgb=settings.bilateral.srgb,
             rgbim=image.copy(),
-            compat=settings.bilateral_compat,
+            compat=settings.bilateral.compat,
         )
         found.append(np.array(model.inference(settings.iterations)).reshape(stacked.shape))
     return found
@@ -53,11 +58,11 @@ def _prepare(small: bool) -> tuple[NDArray, NDArray]:
 
 
 def _plain(image: NDArray, cams: NDArray) -> list[NDArray]:
-    return plain_scores(image, cams, ALPHAS, SETTINGS)
+    return plain_scores(image, cams, ALPHAS, REFINER)
 
 
 def _fast(image: NDArray, cams: NDArray) -> list[NDArray]:
-    return pseudo_label_scores(image, cams, ALPHAS, SETTINGS)
+    return pseudo_label_scores(image, cams, ALPHAS, REFINER)
 
 
 def _prepare_shards(small: bool) -> tuple[list, list]:

@@ -8,8 +8,8 @@ import numpy as np
 from scipy import stats
 
 from hfpl.ablation.rows import ADDON
+from hfpl.plugins.metrics import metrics_in
 
-METRICS = ("miou", "contour_f")
 PLACE = ("device", "split", "stage", "post_processing", "threshold_chosen")
 """What must be equal for two scores to be compared."""
 
@@ -47,13 +47,18 @@ def compare(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Comparison of runs: a row per setting and place, in the order in which they first come.
 
     Args:
-        rows: of :mod:`hfpl.ablation.rows`; at most one per setting, seed and device.
+        rows: of :mod:`hfpl.ablation.rows`; at most one per setting, seed and device. The metrics
+            that all of them have are compared.
 
     Raises:
         ValueError: two rows are of one setting, seed and device.
     """
     scores: dict[tuple, dict[Setting, dict[int, Mapping[str, Any]]]] = {}
     values: dict[Setting, Mapping[str, Any]] = {}
+    rows = list(rows)
+    every = [score for row in rows for score in row["scores"]]
+    common = set(every[0]).intersection(*every) if every else set()
+    metrics = metrics_in(dict.fromkeys(common))
     for row in rows:
         setting = Setting(row["variant"], row["method"], row["isl"], row["fsl"],
                           tuple(sorted(row["changes"].items())))  # fmt: skip
@@ -66,7 +71,7 @@ def compare(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
             seeds[row["seed"]] = score
     return [
         {
-            **_compared(dict(zip(PLACE, place, strict=True)), setting, seeds, of_setting),
+            **_compared(dict(zip(PLACE, place, strict=True)), setting, seeds, of_setting, metrics),
             "values": values[setting],
         }
         for place, of_setting in scores.items()
@@ -79,6 +84,7 @@ def _compared(
     setting: Setting,
     seeds: Mapping[int, Mapping[str, Any]],
     others: Mapping[Setting, Mapping[int, Mapping[str, Any]]],
+    metrics: Sequence[str],
 ) -> dict[str, Any]:
     base = others.get(baseline(setting, others), {}) if _has_addon(setting) else {}
     common = sorted(seeds.keys() & base.keys())
@@ -91,7 +97,7 @@ def _compared(
         "images": next(iter(seeds.values()))["images"],
         "threshold": float(np.mean(thresholds)) if thresholds else None,
     }
-    for metric in METRICS:
+    for metric in metrics:
         values = [score[metric] for _, score in sorted(seeds.items())]
         pairs = [(seeds[seed][metric], base[seed][metric]) for seed in common]
         found[metric] = mean_of(values)._asdict()

@@ -7,13 +7,13 @@ from itertools import product
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from hfpl.ablation.compare import METRICS
 from hfpl.ablation.tables import Row, added_losses, place_name, places_of, rows_at
+from hfpl.plugins.metrics import columns_of, metrics_in
 from hfpl.stages.report.plots import blank_figure
 from hfpl.stages.report.style import ACCENT, DEEP, INK, MIDDLE, MUTED
 
-NAMES = {"miou": "mIoU, %", "contour_f": "contour F, %"}
-COLOURS = {"miou": MIDDLE, "contour_f": ACCENT}
+_COLOURS = (MIDDLE, ACCENT, DEEP)
+"""Of the metrics, in turn."""
 _PLACES_PER_LINE = 2
 _SWEEPS_PER_LINE = 4
 _DASHED = {"linewidth": 1, "linestyle": (0, (4, 3)), "zorder": 1}
@@ -80,17 +80,18 @@ def _draw_places(part: Figure, places: Sequence[Sequence[Row]]) -> None:
     methods = list(dict.fromkeys(row["method"] for row in places[0]))
     ordered = [sorted(rows, key=lambda row: methods.index(row["method"])) for rows in places]
     names = [_line_name(row) for row in ordered[0]]
-    panels = part.subplots(1, _PLACES_PER_LINE * len(METRICS), sharey=True)
-    for axes, same in zip(panels[len(METRICS) :], panels, strict=False):
+    metrics = metrics_in(places[0][0])
+    panels = part.subplots(1, _PLACES_PER_LINE * len(metrics), sharey=True)
+    for axes, same in zip(panels[len(metrics) :], panels, strict=False):
         axes.sharex(same)  # of one metric
-    for axes, (rows, metric) in zip(panels, product(ordered, METRICS), strict=False):
+    for axes, (rows, metric) in zip(panels, product(ordered, metrics), strict=False):
         _draw_metric(axes, rows, metric)
-        if metric == METRICS[0]:
+        if metric == metrics[0]:
             place = place_name(rows[0]).replace(", threshold", "\nthreshold")
             axes.set_title(place, fontsize=8, fontweight="normal", color=MUTED)
     panels[0].set_yticks(range(len(names)), names, color=INK, fontsize=8)
     panels[0].set_ylim(len(names) - 0.4, -0.6)
-    for axes in panels[len(places) * len(METRICS) :]:
+    for axes in panels[len(places) * len(metrics) :]:
         axes.set_visible(False)
 
 
@@ -100,13 +101,21 @@ def _draw_metric(axes: Axes, rows: Sequence[Row], metric: str) -> None:
         own = [k for k, row in enumerate(rows) if row["method"] == method]
         for k in own:
             plain = added_losses(rows[k]) == "none"
-            _dot(axes, rows[k][metric], k, MUTED if plain else COLOURS[metric])
+            _dot(axes, rows[k][metric], k, MUTED if plain else _colour(rows[k], metric))
             if plain:
                 through = [rows[k][metric]["mean"]] * 2
                 axes.plot(through, [own[0] - 0.4, own[-1] + 0.4], color=MUTED, **_DASHED)
-    axes.set(xlabel=NAMES[metric])
+    axes.set(xlabel=_name(metric))
     axes.grid(axis="y", visible=False)
     axes.tick_params(axis="y", length=0)
+
+
+def _name(metric: str) -> str:
+    return f"{columns_of(metric).title}, %"
+
+
+def _colour(row: Row, metric: str) -> str:
+    return _COLOURS[metrics_in(row).index(metric) % len(_COLOURS)]
 
 
 def _line_name(row: Row) -> str:
@@ -124,11 +133,12 @@ def _draw_sweeps(part: Figure, curves: dict[tuple[str, str], list[Point]]) -> No
     panels = list(part.subplots(lines, _SWEEPS_PER_LINE, sharey=True, squeeze=False).flat)
     for axes, ((variant, key), points) in zip(panels, curves.items(), strict=False):
         places = range(len(points))
-        for metric in METRICS:
+        for metric in metrics_in(points[0][1]):
             means = [row[metric]["mean"] for _, row in points]
             deviations = [row[metric]["std"] or 0 for _, row in points]
-            axes.errorbar(places, means, deviations, color=COLOURS[metric], marker="o", capsize=3,
-                          label=NAMES[metric])  # fmt: skip
+            colour = _colour(points[0][1], metric)
+            axes.errorbar(places, means, deviations, color=colour, marker="o", capsize=3,
+                          label=_name(metric))  # fmt: skip
         axes.set_xticks(places, [value for value, _ in points])
         axes.set_title(f"{variant}\n{key.removeprefix('cam.')}", fontsize=9, color=DEEP)
         axes.margins(x=0.15)

@@ -19,34 +19,43 @@ from hfpl.jobs.key import key_digest
 from hfpl.params.root import Params
 from hfpl.params.runs import run_parts
 from hfpl.pipeline import JOBS
+from hfpl.plugins.metrics import MIOU
 from hfpl.stages.evaluate.table import read_rows as read_scores
 from hfpl.storage.atomic import write_text
 
 ADDON = ("cam.isl.", "cam.fsl.")
 """Sections of the added losses."""
-SCORES = ("split", "stage", "post_processing", "threshold", "threshold_chosen", "images", "miou",
-          "contour_f")  # fmt: skip
-"""Columns of the table of scores that a row keeps."""
+SCORES = ("split", "stage", "post_processing", "threshold", "threshold_chosen", "images")
+"""Columns of the table of scores that a row keeps, besides the means of the metrics."""
 OF_RUN = ("key", "run", "dataset", "variant", "method", "isl", "fsl", "seed", "changes", "values",
           "commit", "device", "cores", "seconds")  # fmt: skip
 """Columns that all scores of a run have in common."""
 COUNTS = "counts"
 """Column of what the scores were computed of, per class, as JSON; empty in rows of before."""
-COLUMNS = (*OF_RUN, *SCORES, COUNTS)
-_JSON = {"fsl", "seed", "changes", "values", "cores", "seconds", "threshold", "images", "miou",
-         "contour_f", COUNTS}  # fmt: skip
+_TEXT = {"key", "run", "dataset", "variant", "method", "isl", "commit", "device", "split", "stage",
+         "post_processing", "threshold_chosen"}  # fmt: skip
+"""Columns that are text as it is; all others, those of the metrics among them, are JSON."""
 
 
 def run_key(params: Params, content: object, *, final: bool) -> str:
     """Digest of all that a run's scores depend on.
+
+    Metrics do not count: a row keeps what its scores were computed of, and another metric is no
+    reason to train again.
 
     Args:
         params: of the run, see :func:`hfpl.params.load.resolve`.
         content: what the parameters do not say: of a folder its files, of given weights a hash.
         final: whether the run goes on to segmentation.
     """
-    keys = {name: JOBS[name].key(params) for name in _jobs_behind(params, final)}
+    keys = {name: _without_metrics(JOBS[name].key(params)) for name in _jobs_behind(params, final)}
     return key_digest({"jobs": keys, "content": content})
+
+
+def _without_metrics(key: dict[str, Any]) -> dict[str, Any]:
+    units = (unit for unit in key["code"].split(", ") if not unit.startswith("metrics/"))
+    kept = {name: value for name, value in key.items() if name != "evaluate.metrics"}
+    return {**kept, "code": ", ".join(units)}
 
 
 def _jobs_behind(params: Params, final: bool) -> list[str]:
@@ -69,6 +78,7 @@ def make_row(
     """
     variant = params.chosen_variant
     active = JOBS["cam_train"].values(params)
+    kept = (*SCORES, *params.evaluate.metrics)
     return {
         "key": key,
         "run": run,
@@ -85,8 +95,8 @@ def make_row(
         "cores": os.cpu_count(),
         "seconds": round(_seconds(logs), 1),
         "scores": [
-            {**{name: score[name] for name in SCORES}, COUNTS: score.get(COUNTS)}
-            for score in read_scores(scores, SCORES)
+            {**{name: score[name] for name in kept}, COUNTS: score.get(COUNTS)}
+            for score in read_scores(scores, kept)
         ],
     }
 
@@ -102,15 +112,26 @@ def add_row(file: Path, row: Mapping[str, Any]) -> None:
 
 
 def rows_as_csv(rows: Iterable[Mapping[str, Any]]) -> str:
-    """Rows as CSV, a line per score, sorted by run; text as it is, all else as JSON."""
+    """Rows as CSV, a line per score, sorted by run; text as it is, all else as JSON.
+
+    A metric that some rows were not measured by is empty there.
+    """
+    ordered = sorted(rows, key=lambda row: (row["run"], row["device"], row["key"]))
     buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
+    columns = (*OF_RUN, *SCORES, *_measured(ordered), COUNTS)
+    writer = csv.DictWriter(buffer, columns, lineterminator="\n")
     writer.writeheader()
-    for row in sorted(rows, key=lambda row: (row["run"], row["device"], row["key"])):
+    for row in ordered:
         for score in row["scores"]:
             line = {**{name: row[name] for name in OF_RUN}, **score}
-            writer.writerow({k: _cell(v) if k in _JSON else v for k, v in line.items()})
+            writer.writerow({k: v if k in _TEXT else _cell(v) for k, v in line.items()})
     return buffer.getvalue()
+
+
+def _measured(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Metrics that some score has, also those whose file is gone: mIoU first, others by name."""
+    every = {name for row in rows for score in row["scores"] for name in score}
+    return sorted(every - {*SCORES, COUNTS}, key=lambda name: (name != MIOU, name))
 
 
 def _cell(value: Any) -> str:
@@ -128,22 +149,24 @@ def read_rows(files: Sequence[Path]) -> list[dict[str, Any]]:
         try:
             with file.open(encoding="utf-8", newline="") as text:
                 lines = csv.DictReader(text)
-                if lines.fieldnames is None or tuple(lines.fieldnames) != COLUMNS:
+                if not {*OF_RUN, *SCORES, COUNTS} <= set(lines.fieldnames or ()):
                     raise ValueError("other columns")
                 for line in lines:
                     if None in line.values():
                         raise ValueError(f"line {lines.line_num} is cut off")
-                    cells = {k: _value(k, line[k]) for k in COLUMNS}
-                    run = {name: cells[name] for name in OF_RUN}
-                    row = found.setdefault(cells["key"], {**run, "scores": []})
-                    row["scores"].append({name: cells[name] for name in (*SCORES, COUNTS)})
+                    cells = {k: _value(k, v) for k, v in line.items()}
+                    run = {name: cells.pop(name) for name in OF_RUN}
+                    row = found.setdefault(run["key"], {**run, "scores": []})
+                    score = {name: cells.pop(name) for name in (*SCORES, COUNTS)}
+                    measured = {name: value for name, value in cells.items() if value is not None}
+                    row["scores"].append({**score, **measured})
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{file}: not the rows of a comparison: {error}; restore it") from None
     return list(found.values())
 
 
 def _value(name: str, text: str) -> Any:
-    if name not in _JSON:
+    if name in _TEXT:
         return text
     return json.loads(text) if text else None
 

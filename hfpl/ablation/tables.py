@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
-from hfpl.ablation.compare import METRICS, PLACE
+from hfpl.ablation.compare import PLACE
+from hfpl.plugins.metrics import columns_of, metrics_in
 from hfpl.stages.evaluate.table import NONE
 
 Row = Mapping[str, Any]
@@ -31,7 +32,7 @@ def as_csv(rows: Sequence[Row]) -> str:
 
 
 def _flat(row: Row) -> dict[str, Any]:
-    measured = {name for metric in METRICS for name in (metric, f"{metric}_difference")}
+    measured = {name for metric in metrics_in(row) for name in (metric, f"{metric}_difference")}
     flat = {name: row[name] for name in row if name not in measured | {"values"}}
     flat["changes"] = changed_values(row)
     flat["seeds"] = " ".join(map(str, row["seeds"]))
@@ -106,13 +107,16 @@ def changed_values(row: Row) -> str:
 
 def _table(leading: Sequence[tuple[str, str]], rows: Sequence[Row]) -> str:
     words = {"added": added_losses, "changed": changed_values}
-    heads = [head for head, _ in leading]
-    heads += ["seeds", "mIoU %", "difference", "contour F %", "difference"]
-    lines = [f"| {' | '.join(heads)} |", "|" + "---|" * len(leading) + "---:|" * 5]
+    metrics = metrics_in(rows[0]) if rows else []
+    heads = [*(head for head, _ in leading), "seeds"]
+    for metric in metrics:
+        heads += [f"{columns_of(metric).title} %", "difference"]
+    numbers = len(heads) - len(leading)
+    lines = [f"| {' | '.join(heads)} |", "|" + "---|" * len(leading) + "---:|" * numbers]
     for row in rows:
         cells = [words[head](row) if head in words else row[name] for head, name in leading]
         cells.append(str(len(row["seeds"])))
-        for metric in METRICS:
+        for metric in metrics:
             cells += [_mean(row[metric]), _difference(row[f"{metric}_difference"])]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)

@@ -1,5 +1,6 @@
 """Turn a validation error into one line that names the key and what to do."""
 
+from difflib import get_close_matches
 from typing import Any
 
 from pydantic import ValidationError
@@ -30,6 +31,8 @@ def _line(error: ErrorDetails, content: dict[str, Any]) -> str:
     if error["type"] == "extra_forbidden":
         return f"{key}: unknown key{suggest(keys[-1], _known_keys(error['loc'][:-1]))}"
     if error["type"] == "missing":
+        for other in _misspelt(error["loc"], keys, content):
+            return f"{'.'.join([*keys[:-1], other])}: unknown key; did you mean '{keys[-1]}'?"
         return f"{key}: missing; {_ADD}{_other_entry(keys[:-1], content)}"
     if error["type"].startswith("union_tag"):
         context = error["ctx"]
@@ -55,6 +58,18 @@ def _other_entry(keys: list[str], content: dict[str, Any]) -> str:
         return ""
     table, name = keys
     return suggest_near(name, (other for other in content[table] if other != name))
+
+
+def _misspelt(location: tuple, keys: list[str], content: dict[str, Any]) -> list[str]:
+    """The key in a missing one's section that is unknown and nearest to it, if there is one.
+
+    Sections with options of plug-ins take any key at first.
+    """
+    node: Any = content
+    for key in keys[:-1]:
+        node = node[int(key) if isinstance(node, list) else key]
+    known = _known_keys(location[:-1])
+    return get_close_matches(keys[-1], [name for name in node if name not in known], 1, 0.5)
 
 
 def _keys_of(location: tuple[int | str, ...], content: Any, keep_last: bool) -> list[str]:

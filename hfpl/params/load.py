@@ -9,7 +9,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from hfpl.params.explain import explain, one_line
-from hfpl.params.plugins import check_options, plugin_names
+from hfpl.params.plugins import check_options, check_refiner, plugin_names
 from hfpl.params.root import Params
 from hfpl.params.runs import SEED, may_change, run_name, run_parts, sweep_settings
 from hfpl.sections.network import network_key, network_of
@@ -120,6 +120,9 @@ def _cross_checks(params: Params) -> list[str]:
             + suggest(params.variant, list(params.variants))
         )
     found += _network_checks(params)
+    found += check_refiner("pseudo", params.pseudo)
+    found += check_refiner("segment.test", params.segment.test)
+    found += _metric_checks(params.evaluate.metrics)
     methods = plugin_names("hfpl.plugins.methods")
     for method in params.evaluate.background_score:
         if method not in methods:
@@ -162,6 +165,24 @@ def _network_checks(params: Params) -> list[str]:
                 f"{key}.weights: 'pretrain' makes those of the section network alone; "
                 "name a file, or 'none'"
             )
+    return found
+
+
+def _metric_checks(metrics: list[str]) -> list[str]:
+    """Metrics that are no plug-ins, or named twice."""
+    known = plugin_names("hfpl.plugins.metrics")
+    found = [
+        f"evaluate.metrics.{k}: no file '{name}.py' in hfpl/plugins/metrics{suggest(name, known)}"
+        for k, name in enumerate(metrics)
+        if name not in known
+    ]
+    found += [
+        f"evaluate.metrics: '{name}' stands there twice"
+        for name in dict.fromkeys(metrics)
+        if metrics.count(name) > 1
+    ]
+    if "miou" not in metrics:
+        found.append("evaluate.metrics: add miou: the threshold curve of the CAMs is of it")
     return found
 
 

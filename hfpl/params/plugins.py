@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from hfpl.sections.refined import Refined
 from hfpl.sections.suggest import suggest
 
 
@@ -36,6 +37,29 @@ def check_options(
         *(f"{options_key}.{o}: missing; '{name}' needs {required[o]}" for o in missing),
         *(f"{options_key}.{o}: should be {required[o]}, found {options[o]!r}" for o in wrong),
     ]
+
+
+def check_refiner(key: str, section: Refined) -> list[str]:
+    """Messages for a section's refiner and its options, and for keys beside them that are neither.
+
+    Args:
+        key: of the section, such as ``pseudo``.
+    """
+    package = "hfpl.plugins.refiners"
+    known, others = plugin_names(package), section.model_extra or {}
+    found = [
+        f"{key}.{name}: unknown key{suggest(name, {*type(section).model_fields, *known})}"
+        for name in others
+        if name not in known
+    ]
+    found += [
+        f"{key}.{name}: expected a section of its options, found {options!r}"
+        for name, options in others.items()
+        if name in known and not isinstance(options, dict)
+    ]
+    name = section.refiner
+    options = section.model_dump().get(name, {}) if name in known else {}
+    return found or check_options(f"{key}.refiner", package, name, f"{key}.{name}", options)
 
 
 @cache

@@ -3,6 +3,10 @@
 A zip is one file to Snakemake and to DVC, and a few of them cost a remote nothing where ten
 thousand small files cost hours. Members are PNGs in the order they were added, with a fixed
 date, so that equal results give equal bytes.
+
+``index.json`` lists the images and says from what number the classes of their scores count: 0
+where they are tags, of CAMs; 1 where they are labels, so that 0 is the background; null of label
+maps. Both kinds of scores look alike, and a reader says which it expects.
 """
 
 import json
@@ -10,6 +14,7 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -20,6 +25,13 @@ from hfpl.storage.archive import Archive, add_file
 from hfpl.storage.atomic import replacing
 from hfpl.storage.names import Names
 
+First = Literal[0, 1]
+"""Number of the first class: 0 of tags, 1 of labels."""
+_KINDS = {
+    0: "CAMs, whose classes count from 0",
+    1: "scores of labels, whose classes count from 1",
+    None: "label maps",
+}
 _INDEX = "index.json"
 _CLASSES = "classes.csv"
 _LEVELS = 200
@@ -44,9 +56,12 @@ def restored(levels: np.ndarray) -> np.ndarray:
 class ShardWriter:
     """Collects results; made by :func:`write_shard`."""
 
-    def __init__(self, archive: zipfile.ZipFile, classes: Sequence[str]) -> None:
+    def __init__(
+        self, archive: zipfile.ZipFile, classes: Sequence[str], counts_from: First | None
+    ) -> None:
         self._archive = archive
         self._classes = classes
+        self._counts_from = counts_from
         self._index: dict[str, list[int] | None] = {}
 
     def add_scores(self, image_id: str, classes: Sequence[int], scores: np.ndarray) -> None:
@@ -54,9 +69,11 @@ class ShardWriter:
 
         Args:
             image_id: name of the image, unique in the shard.
-            classes: class of each channel, in the order of the channels.
+            classes: class of each channel, in the order of the channels, counted as the shard says.
             scores: float32 (m, h, w) in [0, 1]; stored in steps of 1/200 as one grey PNG.
         """
+        if self._counts_from is None:
+            raise ValueError(f"{image_id}: scores in a shard of label maps")
         if len(classes) != len(scores):
             raise ValueError(f"{image_id}: {len(classes)} classes for {len(scores)} score maps")
         self._register(image_id, list(classes))
@@ -69,12 +86,15 @@ class ShardWriter:
 
     def add_mask(self, image_id: str, mask: np.ndarray) -> None:
         """Add a label map, uint8 (h, w), as a palette PNG."""
+        if self._counts_from is not None:
+            raise ValueError(f"{image_id}: a label map in a shard of scores")
         self._register(image_id, None)
         self._write(f"{image_id}.png", encode_mask(mask))
 
     def finish(self) -> None:
         """Write the list of images, and the classes; called by :func:`write_shard`."""
-        self._write(_INDEX, json.dumps(self._index, ensure_ascii=False).encode())
+        index = {"counts_from": self._counts_from, "images": self._index}
+        self._write(_INDEX, json.dumps(index, ensure_ascii=False).encode())
         if self._classes:
             self._write(_CLASSES, class_table(self._classes).encode())
 
@@ -89,14 +109,17 @@ class ShardWriter:
 
 
 @contextmanager
-def write_shard(path: str | Path, classes: Sequence[str] = ()) -> Iterator[ShardWriter]:
+def write_shard(
+    path: str | Path, classes: Sequence[str] = (), *, counts_from: First | None = None
+) -> Iterator[ShardWriter]:
     """Write a shard whole or not at all.
 
     Args:
         classes: names of the foreground classes, for a person who looks into it.
+        counts_from: number of the first class of scores; None: a shard of label maps.
     """
     with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-        writer = ShardWriter(archive, classes)
+        writer = ShardWriter(archive, classes, counts_from)
         yield writer
         writer.finish()
 
@@ -117,10 +140,7 @@ class Shard:
             raise ValueError(f"{path}: no such file") from None
         except (zipfile.BadZipFile, KeyError, ValueError) as error:
             raise ValueError(f"{path}: not a shard: {error}") from None
-        if not isinstance(index, dict) or not all(
-            of is None or isinstance(of, list) for of in index.values()
-        ):
-            raise ValueError(f"{path}: not a shard: {_INDEX} lists no images")
+        self.counts_from, index = _checked(self.path, index)
         ids = sorted(index)
         self._names = Names(ids)
         place = {image_id: number for number, image_id in enumerate(ids)}
@@ -143,11 +163,25 @@ class Shard:
         """CSV of labels, names and colours, where the shard holds it."""
         return self._archive.read(_CLASSES) if _CLASSES in self._archive else None
 
-    def scores(self, image_id: str, size: tuple[int, int]) -> tuple[list[int], np.ndarray]:
-        """Classes and their scores, float32 (m, h, w) in [0, 1]; m = 0 for an untagged image."""
+    def scores(
+        self, image_id: str, size: tuple[int, int], *, counts_from: First
+    ) -> tuple[list[int], np.ndarray]:
+        """Classes and their scores, float32 (m, h, w) in [0, 1]; m = 0 for an untagged image.
+
+        Args:
+            size: (h, w) of the image.
+            counts_from: number of the first class, as the reader takes them.
+
+        Raises:
+            ValueError: the shard holds label maps, counts otherwise, or cannot be read.
+        """
         classes = self._classes(image_id)
         if classes is None:
             raise ValueError(f"{self.path}: '{image_id}' is a label map, expected scores")
+        if self.counts_from != counts_from:
+            raise ValueError(
+                f"{self.path}: holds {_KINDS[self.counts_from]}; needed are {_KINDS[counts_from]}"
+            )
         if not classes:
             return [], np.zeros((0, *size), np.float32)
         content = np.frombuffer(self._read(image_id), np.uint8)
@@ -202,9 +236,11 @@ class Shards:
     def __contains__(self, image_id: str) -> bool:
         return any(image_id in shard for shard in self._shards)
 
-    def scores(self, image_id: str, size: tuple[int, int]) -> tuple[list[int], np.ndarray]:
+    def scores(
+        self, image_id: str, size: tuple[int, int], *, counts_from: First
+    ) -> tuple[list[int], np.ndarray]:
         """As :meth:`Shard.scores`."""
-        return self._find(image_id).scores(image_id, size)
+        return self._find(image_id).scores(image_id, size, counts_from=counts_from)
 
     def holds_scores(self, image_id: str) -> bool:
         """As :meth:`Shard.holds_scores`."""
@@ -219,3 +255,25 @@ class Shards:
             if image_id in shard:
                 return shard
         raise ValueError(f"no shard holds a result for image '{image_id}'")
+
+
+def _checked(path: Path, index: object) -> tuple[First | None, dict[str, list[int] | None]]:
+    """What an index says: number of the first class, and the images with their classes.
+
+    Raises:
+        ValueError: it is none, or of a version that did not say how classes count.
+    """
+    images = index.get("images") if isinstance(index, dict) else None
+    if isinstance(images, dict) and "counts_from" in index:
+        first = index["counts_from"]
+        wanted = type(None) if first is None else list
+        if first in (None, 0, 1) and all(isinstance(of, wanted) for of in images.values()):
+            return first, images
+    elif isinstance(index, dict) and all(
+        of is None or isinstance(of, list) for of in index.values()
+    ):
+        raise ValueError(
+            f"{path}: written by an earlier version, whose shards do not say from what number "
+            "classes count; make it again"
+        )
+    raise ValueError(f"{path}: not a shard: {_INDEX} lists no images")

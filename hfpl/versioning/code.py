@@ -14,7 +14,7 @@ from hfpl.params.presets import preset_text
 from hfpl.pipeline import JOBS
 from hfpl.storage.atomic import write_text
 
-KINDS = ("backbones", "formats", "methods")
+KINDS = ("backbones", "formats", "methods", "metrics", "refiners")
 """Packages of plug-ins that jobs load by name."""
 
 

@@ -10,9 +10,10 @@ from torch.nn import functional
 
 from hfpl.images.palette import IGNORE
 from hfpl.plugins.methods.scaling import scale_by_range
+from hfpl.plugins.refiners.crf import DenseCrf
 from hfpl.stages.affinity.labels import NO_SCORE, affinity_label, mean_pool, pair_labels
 from hfpl.stages.cam.merge import merge_cams
-from hfpl.stages.pseudo.crf import crf_settings, dense_crf, pseudo_label_scores
+from hfpl.stages.pseudo.refine import pseudo_label_scores
 from hfpl.stages.walk.random_walk import padded_size, random_walk, transition_matrix, walk_labels
 from scripts.parity.arrays import Arrays
 from scripts.parity.comparison import Comparison, close, equal, near_best
@@ -40,12 +41,12 @@ def crf(arrays: Arrays) -> Iterator[Comparison]:
     prefix = "crf_alpha_"
     names = [name for name in arrays if name.startswith(prefix)]
     alphas = [float(name.removeprefix(prefix)) for name in names]
-    settings = crf_settings(published().pseudo.crf)
-    found = pseudo_label_scores(arrays["image"], arrays["cams"], alphas, settings)
+    refiner = DenseCrf(published().pseudo.crf)
+    found = pseudo_label_scores(arrays["image"], arrays["cams"], alphas, refiner)
     for name, alpha, scores in zip(names, alphas, found, strict=True):
         yield close(f"scores at alpha {alpha:g}", scores, arrays[name])
-    settings = crf_settings(published().segment.test.crf)
-    scores = dense_crf(arrays["image"], arrays["final_prob_in"], settings)
+    refiner = DenseCrf(published().segment.test.crf)
+    (scores,) = refiner.refine(arrays["image"], [arrays["final_prob_in"]])
     yield close("scores at test time", scores, arrays["final_crf"])
 
 

@@ -4,14 +4,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from hfpl.stages.evaluate.contours import contour_counts, mean_contour_f
-from hfpl.stages.evaluate.regions import (
+from hfpl.plugins.metrics.contour_f import contour_counts, mean_contour_f
+from hfpl.plugins.metrics.miou import confusion_matrix, intersection_over_union, mean_iou
+from hfpl.stages.evaluate.cam_curve import (
     CAM_THRESHOLDS,
     cam_statistics,
-    confusion_matrix,
     curve_from_statistics,
-    intersection_over_union,
-    mean_iou,
     predict_from_cams,
 )
 from scripts.parity.arrays import Arrays

@@ -59,3 +59,14 @@ def test_the_device_with_most_settings_is_drawn(row):
 
 def test_without_scores_the_figure_says_so():
     assert "No scores." in texts(comparison_figure([], "val", "shapes"))
+
+
+def test_every_metric_of_the_rows_has_a_panel(row):
+    runs = [row("cam", seed, {"val": (60.0 + seed, 20.0)}) for seed in range(2)]
+    for run in runs:
+        for score in run["scores"]:
+            score["boundary_iou"] = 40.0
+    figure = comparison_figure(compare(runs), "val", "title")
+    (part,) = figure.subfigs
+    labels = [axes.get_xlabel() for axes in part.axes]
+    assert labels == ["mIoU, %", "boundary IoU, %", "contour F, %"] * 2

@@ -168,3 +168,22 @@ def test_the_root_of_a_folder_does_not_count():
         params = validate_params(content)
         found.add(run_key(resolve(params, "cam"), [], final=False))
     assert len(found) == 1
+
+
+def test_a_metric_more_is_a_column_more_empty_where_it_was_not_measured(tmp_path, row):
+    old, new = row("cam", 0, {"val": (60.0, 20.0)}), row("cam", 1, {"val": (61.0, 21.0)})
+    new["key"] = "1" * 16
+    for score in new["scores"]:
+        score["boundary_iou"] = 33.5
+    file = tmp_path / "ablation.csv"
+    add_row(file, old)
+    assert "boundary_iou" not in file.read_text()
+    add_row(file, new)
+    assert file.read_text().splitlines()[0].endswith(",images,miou,boundary_iou,contour_f,counts")
+    found = {run["key"]: run["scores"] for run in read_rows([file])}
+    assert [score["boundary_iou"] for score in found["1" * 16]] == [33.5, 33.5]
+    assert all("boundary_iou" not in score for score in found["0" * 16])
+    # Also where the metric's file is gone.
+    file.write_text(file.read_text().replace("boundary_iou", "someones_own"))
+    add_row(file, old)
+    assert {"someones_own"} <= read_rows([file])[1]["scores"][0].keys()

@@ -73,3 +73,24 @@ def test_devices_have_tables_of_their_own(row, runs):
 )
 def test_the_added_losses_in_words(isl, fsl, expected):
     assert added_losses({"isl": isl, "fsl": fsl}) == expected
+
+
+def measured(runs: list[dict], start: float = 40.0) -> list[dict]:
+    """The same runs, measured by a metric more."""
+    return [
+        {**run, "scores": [{**s, "boundary_iou": start + run["seed"]} for s in run["scores"]]}
+        for run in runs
+    ]
+
+
+def test_another_metric_has_columns_of_its_own(runs):
+    text = as_markdown(compare(measured(runs)), "val", [])
+    heads = "seeds | mIoU % | difference | boundary IoU % | difference | contour F % | difference |"
+    assert f"| method | added | {heads}" in text.splitlines()
+    assert "| cam | none | 3 | 62.0 ± 2.0 |  | 41.0 ± 1.0 |  | 21.0 ± 1.7 |  |" in text
+    rows = list(csv.DictReader(io.StringIO(as_csv(compare(measured(runs))))))
+    assert {row["boundary_iou_mean"] for row in rows} == {"41.0"}
+
+
+def test_a_metric_that_some_runs_lack_is_not_compared(runs):
+    assert compare([*measured(runs[:4]), *runs[4:]]) == compare(runs)

@@ -56,8 +56,8 @@ def write_case(folder, size, seed=0, name="image0"):
 def write_cases(folder, sizes):
     records = []
     with (
-        write_shard(folder / "low.zip") as low_shard,
-        write_shard(folder / "high.zip") as high_shard,
+        write_shard(folder / "low.zip", counts_from=1) as low_shard,
+        write_shard(folder / "high.zip", counts_from=1) as high_shard,
     ):
         for number, size in enumerate(sizes):
             record, (low, high) = write_case(folder, size, number, f"image{number}")
@@ -134,7 +134,7 @@ def test_padding_is_black_before_normalising(tmp_path):
 def test_an_untagged_image_is_all_background(tmp_path):
     record, _ = write_case(tmp_path, (32, 32))
     for name in ("low.zip", "high.zip"):
-        with write_shard(tmp_path / name) as shard:
+        with write_shard(tmp_path / name, counts_from=1) as shard:
             shard.add_scores(record.id, [0], np.ones((1, 32, 32), np.float32))
     manifest = Manifest("test", "train", tuple("abcd"), (record,))
     settings = AffinityAugmentation(crop=CROP, jitter=STILL)
@@ -218,7 +218,7 @@ def test_a_crop_that_is_no_multiple_of_the_stride_is_named(params, folder, tmp_p
 
 
 def test_scores_that_are_missing_are_named(params, folder, tmp_path):
-    with write_shard(tmp_path / "low.zip") as shard:
+    with write_shard(tmp_path / "low.zip", counts_from=1) as shard:
         shard.add_scores("another", [0], np.ones((1, 4, 4), np.float32))
     records = read_manifests([folder / "train-0.json"])
     settings = AffinityAugmentation(crop=CROP, jitter=STILL)

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from hfpl.images.palette import encode_mask
+from hfpl.jobs.settings import Settings
+from hfpl.stages.evaluate.cam_curve import CAM_THRESHOLDS
 from hfpl.stages.evaluate.cams import evaluate_cams
-from hfpl.stages.evaluate.regions import CAM_THRESHOLDS
 from hfpl.stages.evaluate.table import BEST, FIXED
 from hfpl.storage.manifest import ImageRecord, Manifest, MaskRecord, write_manifest, write_masks
-from hfpl.storage.reading import ImageRoot
 from hfpl.storage.shards import write_shard
 
 CLASSES = ("cat", "dog", "cow")
@@ -46,7 +46,7 @@ class Written:
         (folder / "m").mkdir()
         for name in TAGS:
             (folder / "m" / f"{name}.png").write_bytes(encode_mask(truth_of(name)))
-        self.root = ImageRoot(folder)
+        self.root = folder
         self.manifests, self.masks = [], []
         for split, names in SPLITS.items():
             records = tuple(ImageRecord(n, f"{n}.jpg", *SIZE, TAGS[n], "") for n in names)
@@ -57,14 +57,27 @@ class Written:
             self.masks.append([masks])
         self.cams = [folder / "0.zip", folder / "1.zip"]
         for path, names in zip(self.cams, (("t1", "v2"), ("t2", "t3", "v1")), strict=True):
-            with write_shard(path) as shard:
+            with write_shard(path, counts_from=0) as shard:
                 for name in names:
                     shard.add_scores(name, TAGS[name], cams_of(name))
         self.output = folder / "cam.json"
 
     def evaluate(self, background_score: float = 0.25) -> dict:
+        values = {
+            "evaluate.background_score.seam": background_score,
+            "chosen.variant.method": "seam",
+            "evaluate.metrics": ["miou", "contour_f"],
+        }
+        (train, val), (train_masks, val_masks) = self.manifests, self.masks
         evaluate_cams(
-            self.manifests, self.masks, self.root, self.cams, background_score, self.output
+            Settings(values, "evaluate_cams"),
+            images=self.root,
+            train_manifests=train,
+            val_manifests=val,
+            train_masks=train_masks,
+            val_masks=val_masks,
+            results=self.cams,
+            out=self.output,
         )
         return json.loads(self.output.read_text())
 
@@ -169,3 +182,12 @@ def test_a_split_without_ground_truth_has_neither_rows_nor_curve(written):
         "rows": [],
         "curve": {"thresholds": list(CAM_THRESHOLDS), "miou": {}},
     }
+
+
+def test_refined_scores_in_place_of_cams_are_refused(written):
+    with write_shard(written.cams[1], counts_from=1) as shard:
+        for name in ("t2", "t3", "v1"):
+            shard.add_scores(name, TAGS[name], cams_of(name))
+    with pytest.raises(ValueError, match=r"1\.zip: holds scores of labels.*needed are CAMs"):
+        written.evaluate()
+    assert not written.output.exists()

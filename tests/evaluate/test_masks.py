@@ -7,16 +7,21 @@ import numpy as np
 import pytest
 
 from hfpl.images.palette import encode_mask
+from hfpl.jobs.settings import Settings
 from hfpl.stages.evaluate.masks import evaluate_masks
 from hfpl.stages.evaluate.score import NONE
 from hfpl.storage.manifest import ImageRecord, Manifest, MaskRecord, write_manifest, write_masks
-from hfpl.storage.reading import ImageRoot
 from hfpl.storage.shards import write_shard
 
 CLASSES = ("cat", "dog")
 SPLITS = {"train": ("t1", "t2"), "val": ("v1",)}
 NAMES = ("t1", "t2", "v1")
 SIZE = (9, 10)
+SETTINGS = {
+    "evaluate.metrics": ["miou", "contour_f"],
+    "pseudo.refiner": "crf",
+    "segment.test.refiner": "crf",
+}
 
 
 def labels(name: str, salt: int) -> np.ndarray:
@@ -29,7 +34,7 @@ class Written:
 
     def __init__(self, folder: Path) -> None:
         (folder / "m").mkdir()
-        self.root, self.output = ImageRoot(folder), folder / "scores.json"
+        self.root, self.output = folder, folder / "scores.json"
         self.manifests, self.masks = [], []
         for split, names in SPLITS.items():
             records = [ImageRecord(n, f"{n}.jpg", *SIZE, (), "") for n in (*names, f"{split}-x")]
@@ -45,11 +50,19 @@ class Written:
             for name in NAMES:
                 shard.add_mask(name, labels(name, 2))
 
-    def evaluate(self, scores: bool = False) -> list[dict]:
+    def evaluate(self, scored: str = "walk") -> list[dict]:
+        (train, val), (train_masks, val_masks) = self.manifests, self.masks
         evaluate_masks(
-            "walk", "a CRF", self.manifests, self.masks, self.root, [self.results], self.output,
-            scores,
-        )  # fmt: skip
+            Settings(SETTINGS, "evaluate_masks"),
+            images=self.root,
+            train_manifests=train,
+            val_manifests=val,
+            train_masks=train_masks,
+            val_masks=val_masks,
+            results=[self.results],
+            out=self.output,
+            scored=scored,
+        )
         return json.loads(self.output.read_text())["rows"]
 
 
@@ -80,32 +93,32 @@ def assert_ious(rows: list[dict], predictions: dict[str, np.ndarray]) -> None:
 
 
 def test_label_maps_are_scored_as_they_are(written):
-    rows = written.evaluate()
+    rows = written.evaluate("segment-crf")
     assert_ious(rows, {name: labels(name, 2) for name in NAMES})
     for row, count in zip(rows, (2, 1), strict=True):
         assert row["images"] == count
-        assert (row["stage"], row["post_processing"]) == ("walk", "a CRF")
+        assert (row["stage"], row["post_processing"]) == ("segment", "CRF")
         assert (row["threshold"], row["threshold_chosen"]) == (None, NONE)
 
 
 def test_of_scores_the_largest_wins_and_of_equal_ones_the_first(written):
     predictions = {}
-    with write_shard(written.results) as shard:
+    with write_shard(written.results, counts_from=1) as shard:
         for number, name in enumerate(NAMES):
             rng = np.random.default_rng(number)
             steps = rng.integers(0, 4, (2, *SIZE))
             channels = [0, 2] if number % 2 else [0, 1]
             shard.add_scores(name, channels, (steps / 5).astype(np.float32))
             predictions[name] = np.where(steps[1] > steps[0], channels[1], 0)
-    assert_ious(written.evaluate(scores=True), predictions)
+    assert_ious(written.evaluate("pseudo-low"), predictions)
 
 
 def test_an_image_with_background_scores_alone_is_background(written):
-    with write_shard(written.results) as shard:
+    with write_shard(written.results, counts_from=1) as shard:
         for name in NAMES:
             shard.add_scores(name, [0], np.ones((1, *SIZE), np.float32))
     predictions = {name: np.zeros(SIZE, np.uint8) for name in NAMES}
-    assert_ious(written.evaluate(scores=True), predictions)
+    assert_ious(written.evaluate("pseudo-low"), predictions)
 
 
 def test_a_split_without_ground_truth_has_no_row(written):
@@ -124,22 +137,19 @@ def test_a_missing_result_is_named_and_nothing_is_written(written):
     assert not written.output.exists()
 
 
-def test_label_maps_taken_for_scores_are_refused_by_name(written):
-    with pytest.raises(ValueError, match=r"results\.zip.*t1"):
-        written.evaluate(scores=True)
-
-
-def test_scores_taken_for_label_maps_are_refused_by_name(written):
-    with write_shard(written.results) as shard:
-        for name in NAMES:
-            shard.add_scores(name, [0], np.zeros((1, *SIZE), np.float32))
-    with pytest.raises(ValueError, match=r"results\.zip.*t1"):
-        written.evaluate(scores=False)
-
-
 def test_a_result_of_another_size_is_named(written):
     with write_shard(written.results) as shard:
         for name in NAMES:
             shard.add_mask(name, np.zeros((4, 4), np.uint8))
     with pytest.raises(ValueError, match="t1"):
         written.evaluate()
+
+
+def test_cams_in_place_of_refined_scores_are_refused(written):
+    """Their classes count from 0: every label would be one too low."""
+    with write_shard(written.results, counts_from=0) as shard:
+        for name in NAMES:
+            shard.add_scores(name, [0], np.ones((1, *SIZE), np.float32))
+    with pytest.raises(ValueError, match=r"results\.zip: holds CAMs.*needed are scores of labels"):
+        written.evaluate("pseudo-low")
+    assert not written.output.exists()

@@ -6,14 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.steps.cam_curve import plain_prediction
-from hfpl.stages.evaluate.regions import (
+from hfpl.plugins.metrics.miou import confusion_matrix, intersection_over_union, mean_iou
+from hfpl.stages.evaluate.cam_curve import (
     CAM_THRESHOLDS,
     cam_statistics,
-    confusion_matrix,
     confusions_from_statistics,
     curve_from_statistics,
-    intersection_over_union,
-    mean_iou,
     predict_from_cams,
 )
 

@@ -7,11 +7,18 @@ import numpy as np
 import pytest
 
 from hfpl.images.palette import encode_mask
-from hfpl.stages.evaluate.score import percent, read_split, score_predictions, table_row
+from hfpl.stages.evaluate.score import (
+    percent,
+    read_split,
+    score_predictions,
+    scores_of,
+    table_row,
+)
 from hfpl.stages.evaluate.table import BEST, NONE
 from hfpl.storage.manifest import ImageRecord, Manifest, MaskRecord, write_manifest, write_masks
 from hfpl.storage.reading import ImageRoot
 
+METRICS = ("miou", "contour_f")
 CLASSES = ("cat", "dog", "cow")
 SIZES = {"a": (9, 12), "b": (12, 9), "c": (7, 7), "d": (10, 10), "e": (8, 11)}
 SCORED = ("a", "b", "d", "e")
@@ -103,7 +110,7 @@ def plain_scores(pairs: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, object
 
 
 def assert_scores(found: dict, expected: dict) -> None:
-    assert found.keys() == expected.keys()
+    assert found.keys() == {*expected, "counts"}
     for key, value in expected.items():
         assert found[key] == pytest.approx(value, abs=6e-5), key
 
@@ -117,7 +124,7 @@ def test_only_images_with_a_ground_truth_are_scored(files):
 
 def test_scores_are_those_of_plain_loops(files):
     split = read_split(*files)
-    found = score_predictions(split, lambda record: blobs(record.id, 2))
+    found = score_predictions(split, lambda record: blobs(record.id, 2), METRICS)
     expected = plain_scores([(truth_of(name), blobs(name, 2)) for name in SCORED])
     assert 0 < expected["miou"] < 100
     assert 0 < expected["contour_f"] < 100
@@ -131,6 +138,7 @@ def test_a_perfect_prediction_has_full_marks(files):
         lambda record: np.where(truth_of(record.id) == 255, 0, truth_of(record.id)).astype(
             np.uint8
         ),
+        METRICS,
     )
     present = {label for name in SCORED for label in np.unique(truth_of(name)).tolist()}
     assert {0, 1, 2, 3} <= present
@@ -141,7 +149,7 @@ def test_a_perfect_prediction_has_full_marks(files):
 def test_background_alone_scores_its_own_share(files):
     split = read_split(*files)
     nothing = {name: np.zeros(SIZES[name], np.uint8) for name in SCORED}
-    found = score_predictions(split, lambda record: nothing[record.id])
+    found = score_predictions(split, lambda record: nothing[record.id], METRICS)
     assert_scores(found, plain_scores([(truth_of(name), nothing[name]) for name in SCORED]))
     assert found["iou"]["cat"] == 0.0
     assert found["contour_recall"] == 0.0
@@ -155,7 +163,7 @@ def test_predictions_are_asked_for_once_each_in_order(files):
         asked.append(record.id)
         return blobs(record.id, 2)
 
-    score_predictions(read_split(*files), predict)
+    score_predictions(read_split(*files), predict, METRICS)
     assert asked == list(SCORED)
 
 
@@ -167,13 +175,13 @@ def test_predictions_are_asked_for_once_each_in_order(files):
 def test_a_wrong_prediction_is_named_by_its_image(files, wrong):
     split = read_split(*files)
     with pytest.raises(ValueError, match=r"\bb\b.*(shape|outside|integer)"):
-        score_predictions(split, lambda r: wrong if r.id == "b" else blobs(r.id, 2))
+        score_predictions(split, lambda r: wrong if r.id == "b" else blobs(r.id, 2), METRICS)
 
 
 def test_a_ground_truth_with_unknown_labels_is_named(files, tmp_path):
     (tmp_path / "m" / "d.png").write_bytes(encode_mask(np.full(SIZES["d"], 7, np.uint8)))
     with pytest.raises(ValueError, match=r"\bd\b.*7"):
-        score_predictions(read_split(*files), lambda record: blobs(record.id, 2))
+        score_predictions(read_split(*files), lambda record: blobs(record.id, 2), METRICS)
 
 
 def test_a_split_without_ground_truth_cannot_be_scored(files, tmp_path):
@@ -182,7 +190,9 @@ def test_a_split_without_ground_truth_cannot_be_scored(files, tmp_path):
         write_masks(path, [])
     # Without a pixel to score, contours of nothing would count as perfect.
     with pytest.raises(ValueError, match="val"):
-        score_predictions(read_split(manifests, masks, root), lambda record: blobs(record.id, 2))
+        score_predictions(
+            read_split(manifests, masks, root), lambda record: blobs(record.id, 2), METRICS
+        )
 
 
 def test_percent_keeps_four_decimals():
@@ -200,3 +210,16 @@ def test_a_row_says_what_was_scored(files):
     }  # fmt: skip
     row = table_row("walk", "CRF", split, {})
     assert (row["threshold"], row["threshold_chosen"]) == (None, NONE)
+
+
+def test_the_counts_of_a_split_are_kept(files):
+    split = read_split(*files)
+    found = score_predictions(split, lambda record: blobs(record.id, 2), METRICS)
+    counts = found["counts"]
+    assert list(counts) == list(METRICS)
+    pixels = sum((truth_of(name) != 255).sum() for name in SCORED)
+    assert np.sum(counts["miou"]) == pixels
+    assert np.shape(counts["contour_f"]) == (len(CLASSES), 4)
+    assert {k: found[k] for k in found if k not in ("images", "unseen_classes", "counts")} == (
+        scores_of(counts, CLASSES)
+    )

@@ -109,6 +109,19 @@ def test_other_entries_of_the_tables_are_no_dependency():
         assert read(more, job, "extra") == read(more, job)
 
 
+def test_options_of_another_refiner_are_no_dependency():
+    box = {"box": {"side": 3}}
+    pseudo, segment = DEMO["pseudo"], DEMO["segment"]
+    test = {**segment["test"], **box}
+    more = with_content(top={"pseudo": {**pseudo, **box}, "segment": {**segment, "test": test}})
+    for job in ("pseudo", "segment_test", "evaluate_masks"):
+        assert read(more, job) == read(PARAMS, job)
+    chosen = with_content(top={"pseudo": {**pseudo, **box, "refiner": "box"}})
+    assert users("pseudo.box.side", chosen) == {"pseudo"}
+    assert users("pseudo.crf.iterations", chosen) == set()
+    assert JOBS["pseudo"].plugins(chosen) == ["hfpl.plugins.refiners.box"]
+
+
 def everything(content: dict) -> dict[tuple[str, str], dict]:
     """Active parameters of every job of every variant."""
     params = validate_params(content)

@@ -75,6 +75,6 @@ def test_the_added_losses_attach_without_a_line_of_it(trained):
 
 def test_its_cams_are_inferred(trained):
     shard = Shard(trained / "peak-isl-fsl.zip")
-    found = [shard.scores(name, (48, 48)) for name in shard.ids]
+    found = [shard.scores(name, (48, 48), counts_from=0) for name in shard.ids]
     assert any(classes for classes, _ in found)
     assert max(scores.max() for classes, scores in found if classes) > 0.9

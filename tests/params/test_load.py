@@ -239,3 +239,35 @@ def test_loading_names_the_file(tmp_path: Path):
         load_params(path)
     expected = f"{path}: walk.logsteps: unknown key; did you mean 'log_steps'?"
     assert str(caught.value) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ([], "evaluate.metrics: list should have at least 1 item"),
+        (["contour_f"], "evaluate.metrics: add miou: the threshold curve of the CAMs is of it"),
+        (["miou", "miou"], "evaluate.metrics: 'miou' stands there twice"),
+        (
+            ["miou", "countour_f"],
+            "evaluate.metrics.1: no file 'countour_f.py' in hfpl/plugins/metrics; did you mean "
+            "'contour_f'?",
+        ),
+        (["miou", "interface"], "evaluate.metrics.1: no file 'interface.py' in hfpl/plugins/"),
+    ],
+)
+def test_metrics_are_files_each_named_once_with_miou(value, text):
+    assert message(changed("evaluate.metrics", value)).startswith(text)
+    assert message(changed("evaluate.metrics", ["boundary_iou", "miou"])) == ""
+
+
+@pytest.mark.parametrize("section", ["pseudo", "segment.test"])
+def test_a_refiner_is_a_file_and_its_options_stand_beside_it(section):
+    assert message(changed(f"{section}.refiner", "crff")) == (
+        f"{section}.refiner: no file 'crff.py' in hfpl/plugins/refiners; did you mean 'crf'?"
+    )
+    assert message(changed(f"{section}.crf", DELETED)).startswith(f"{section}.crf: missing")
+    assert message(changed(f"{section}.crff", {})).startswith(
+        f"{section}.crff: unknown key; did you mean 'crf'?"
+    )
+    content = changed(f"{section}.crfg", {}, changed(f"{section}.crf", DELETED))
+    assert message(content) == f"{section}.crfg: unknown key; did you mean 'crf'?"

@@ -10,7 +10,8 @@ import pytest
 
 from hfpl.params.plugins import check_options, plugin_names
 
-PACKAGES = ("hfpl.plugins.methods", "hfpl.plugins.backbones")
+PACKAGES = ("hfpl.plugins.methods", "hfpl.plugins.backbones", "hfpl.plugins.refiners",
+            "hfpl.plugins.metrics")  # fmt: skip
 
 
 @pytest.mark.parametrize("package", PACKAGES)
@@ -81,7 +82,7 @@ def test_plugins_are_read_without_being_imported(package):
 def test_checking_parameters_loads_no_torch(repository: Path):
     script = (
         "import sys; from hfpl.params import load_params; load_params('params.yaml'); "
-        "print(sorted({'torch', 'cv2', 'PIL'} & set(sys.modules)))"
+        "print(sorted({'torch', 'cv2', 'PIL', 'scipy', 'pydensecrf'} & set(sys.modules)))"
     )
     found = subprocess.run(
         [sys.executable, "-c", script], cwd=repository, capture_output=True, text=True, check=True

@@ -1,17 +1,27 @@
 """Dense CRF and the scores of the two background powers."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.steps.dense_crf import plain_scores
-from hfpl.stages.pseudo.crf import CrfSettings, dense_crf, pseudo_label_scores
+from hfpl.plugins.refiners.crf import DenseCrf, build
+from hfpl.stages.pseudo.refine import pseudo_label_scores
 
-PSEUDO = CrfSettings(10, 3, 3, 80, 13, 10)
-TEST = CrfSettings(1, 3, 3, 32, 13, 10)
+SMOOTH = {"sxy": 3, "compat": 3}
+PSEUDO = build(iterations=10, gaussian=SMOOTH, bilateral={"sxy": 80, "srgb": 13, "compat": 10})
+TEST = build(iterations=1, gaussian=SMOOTH, bilateral={"sxy": 32, "srgb": 13, "compat": 10})
+
+
+def iterated(refiner: DenseCrf, iterations: int) -> DenseCrf:
+    """The same with other steps; none is no setting, but shows what goes in."""
+    return DenseCrf(refiner.settings.model_copy(update={"iterations": iterations}))
+
+
+def refined(image: np.ndarray, scores: np.ndarray, refiner: DenseCrf) -> np.ndarray:
+    (found,) = refiner.refine(image, [scores])
+    return found
 
 
 def example(seed=0, classes=2, height=13, width=17):
@@ -30,18 +40,15 @@ def test_shared_lattice_gives_the_bits_of_separate_models():
 
 def test_every_setting_reaches_the_crf():
     image, probabilities = example()
-    base = dense_crf(image, probabilities, replace(TEST, iterations=2))
-    for name in (
-        "iterations",
-        "gaussian_sxy",
-        "gaussian_compat",
-        "bilateral_sxy",
-        "bilateral_srgb",
-        "bilateral_compat",
-    ):
-        start = replace(TEST, iterations=2)
-        changed = dense_crf(image, probabilities, replace(start, **{name: 1}))
-        assert not np.array_equal(changed, base), name
+    start = iterated(TEST, 2).settings.model_dump()
+    base = refined(image, probabilities, build(**start))
+    changes = [{"iterations": 1}]
+    for kernel in ("gaussian", "bilateral"):
+        changes += [{kernel: {**start[kernel], name: 1.0}} for name in start[kernel]]
+    assert len(changes) == 6
+    for change in changes:
+        changed = refined(image, probabilities, build(**{**start, **change}))
+        assert not np.array_equal(changed, base), change
 
 
 @settings(deadline=None, max_examples=20)
@@ -50,7 +57,7 @@ def test_without_iterations_the_scores_are_clipped_and_normalised(seed, alpha):
     image, cams = example(seed)
     cams[:, 0] = 0
     cams[0, 1] = 1
-    (scores,) = pseudo_label_scores(image, cams, [alpha], replace(PSEUDO, iterations=0))
+    (scores,) = pseudo_label_scores(image, cams, [alpha], iterated(PSEUDO, 0))
     stacked = np.stack([(1 - np.maximum(cams[0], cams[1])) ** alpha, cams[0], cams[1]])
     stacked = np.maximum(stacked.astype(np.float64), 1e-5)
     np.testing.assert_allclose(scores, stacked / stacked.sum(0), rtol=1e-3, atol=1e-6)
@@ -60,7 +67,7 @@ def test_without_iterations_the_scores_are_clipped_and_normalised(seed, alpha):
 @given(seed=st.integers(0, 1000), classes=st.integers(1, 4), iterations=st.integers(0, 3))
 def test_scores_sum_to_one_and_follow_the_order_of_classes(seed, classes, iterations):
     image, cams = example(seed, classes)
-    chosen = replace(PSEUDO, iterations=iterations)
+    chosen = iterated(PSEUDO, iterations)
     (scores,) = pseudo_label_scores(image, cams, [1], chosen)
     np.testing.assert_allclose(scores.sum(0), 1, atol=1e-5)
     (turned,) = pseudo_label_scores(image, cams[::-1], [1], chosen)
@@ -73,7 +80,7 @@ def test_smoothness_removes_a_lone_pixel_of_a_flat_image():
     probabilities[0] = 0.7
     probabilities[:, 7, 7] = [0.3, 0.7]
     assert probabilities.argmax(0).sum() == 1
-    assert dense_crf(image, probabilities, PSEUDO).argmax(0).sum() == 0
+    assert refined(image, probabilities, PSEUDO).argmax(0).sum() == 0
 
 
 def test_larger_power_gives_more_background():
@@ -110,13 +117,13 @@ def test_slightly_negative_cams_count_as_none():
 def test_bad_input_is_refused():
     image, cams = example()
     with pytest.raises(ValueError, match="image must be uint8"):
-        dense_crf(image.astype(np.float32), cams, TEST)
-    with pytest.raises(ValueError, match="probabilities must be"):
-        dense_crf(image, cams[:, 1:], TEST)
+        refined(image.astype(np.float32), cams, TEST)
+    with pytest.raises(ValueError, match="scores must be"):
+        refined(image, cams[:, 1:], TEST)
     with pytest.raises(ValueError, match="no class"):
-        dense_crf(image, cams[:0], TEST)
+        refined(image, cams[:0], TEST)
     with pytest.raises(ValueError, match="not finite"):
-        dense_crf(image, cams * np.nan, TEST)
+        refined(image, cams * np.nan, TEST)
     with pytest.raises(ValueError, match="at most 1"):
         pseudo_label_scores(image, cams + 1, [1], PSEUDO)
     with pytest.raises(ValueError, match="powers must be positive"):
@@ -124,8 +131,21 @@ def test_bad_input_is_refused():
 
 
 @pytest.mark.parametrize(
-    "change", [{"iterations": -1}, {"gaussian_sxy": 0}, {"bilateral_srgb": float("nan")}]
+    ("change", "key"),
+    [
+        ({"iterations": -1}, "iterations"),
+        ({"gaussian": {"sxy": 0, "compat": 3}}, r"gaussian\.sxy"),
+        ({"bilateral": {"sxy": 80, "srgb": float("nan"), "compat": 10}}, r"bilateral\.srgb"),
+        ({"bilateral": {"sxy": 80, "compat": 10}}, r"bilateral\.srgb"),
+    ],
 )
-def test_bad_settings_are_refused(change):
-    with pytest.raises(ValueError, match=next(iter(change))):
-        replace(PSEUDO, **change)
+def test_bad_settings_are_refused(change, key):
+    with pytest.raises(ValueError, match=key):
+        build(**{**PSEUDO.settings.model_dump(), **change})
+
+
+def test_scores_of_one_image_are_refined_each_by_itself():
+    image, probabilities = example()
+    many = TEST.refine(image, [probabilities, probabilities[::-1], probabilities])
+    for one, scores in zip(many, (probabilities, probabilities[::-1], probabilities), strict=True):
+        np.testing.assert_array_equal(one, refined(image, scores, TEST))

@@ -7,10 +7,10 @@ from ruamel.yaml import YAML
 
 from hfpl.params.load import validate_params
 from hfpl.params.presets import preset_text
-from hfpl.stages.pseudo.crf import crf_settings, pseudo_label_scores
-from hfpl.stages.pseudo.refine import refine_shard
+from hfpl.pipeline import JOBS
+from hfpl.plugins.refiners.crf import DenseCrf
+from hfpl.stages.pseudo.refine import pseudo_label_scores, refine_shard
 from hfpl.storage.manifest import ImageRecord, Manifest, write_manifest
-from hfpl.storage.reading import ImageRoot
 from hfpl.storage.shards import Shard, write_shard
 
 SIZES = [(20, 24), (17, 31), (16, 16)]
@@ -19,7 +19,7 @@ TAGS = [(1,), (0, 2), ()]
 
 @pytest.fixture(scope="module")
 def settings():
-    return validate_params(YAML(typ="safe").load(preset_text("micro"))).pseudo
+    return validate_params(YAML(typ="safe").load(preset_text("micro")))
 
 
 def cams_of(number: int) -> np.ndarray:
@@ -44,7 +44,7 @@ def write_part(folder, numbers, name: str):
     )
     manifest, cams = folder / f"{name}.json", folder / f"{name}.cams.zip"
     write_manifest(manifest, Manifest("test", "train", ("a", "b", "c"), records))
-    with write_shard(cams) as shard:
+    with write_shard(cams, counts_from=0) as shard:
         for i in numbers:
             shard.add_scores(f"image{i}", TAGS[i], cams_of(i))
     return manifest, cams
@@ -53,8 +53,10 @@ def write_part(folder, numbers, name: str):
 def refine(settings, folder, numbers, name, out):
     manifest, cams = write_part(folder, numbers, name)
     files = [out / f"{name}.{power}.zip" for power in ("low", "high")]
-    count = refine_shard(settings, manifest, ImageRoot(folder), cams, *files)
-    assert count == len(numbers)
+    low, high = files
+    declared = JOBS["pseudo"].settings(settings)
+    done = refine_shard(declared, images=folder, manifest=manifest, cams=cams, low=low, high=high)
+    assert done == f"{len(numbers)} images of {name}"
     return files
 
 
@@ -62,10 +64,11 @@ def test_scores_are_the_crf_s_at_both_powers(settings, folder, tmp_path):
     low, high = map(Shard, refine(settings, folder, range(3), "all", tmp_path))
     for number in (0, 1):
         pixels = np.asarray(Image.open(folder / f"image{number}.png"))
-        powers = (settings.alpha_low, settings.alpha_high)
-        expected = pseudo_label_scores(pixels, cams_of(number), powers, crf_settings(settings.crf))
+        powers = (settings.pseudo.alpha_low, settings.pseudo.alpha_high)
+        refiner = DenseCrf(settings.pseudo.crf)
+        expected = pseudo_label_scores(pixels, cams_of(number), powers, refiner)
         for shard, scores in zip((low, high), expected, strict=True):
-            channels, found = shard.scores(f"image{number}", SIZES[number])
+            channels, found = shard.scores(f"image{number}", SIZES[number], counts_from=1)
             # Background, then the classes: class k is named k + 1.
             assert channels == [0, *(k + 1 for k in TAGS[number])]
             np.testing.assert_allclose(found, scores, atol=0.5 / 200 + 1.1e-4)
@@ -74,14 +77,14 @@ def test_scores_are_the_crf_s_at_both_powers(settings, folder, tmp_path):
 def test_the_high_power_leaves_less_background(settings, folder, tmp_path):
     low, high = map(Shard, refine(settings, folder, range(3), "all", tmp_path))
     for number in (0, 1):
-        _, one = low.scores(f"image{number}", SIZES[number])
-        _, other = high.scores(f"image{number}", SIZES[number])
+        _, one = low.scores(f"image{number}", SIZES[number], counts_from=1)
+        _, other = high.scores(f"image{number}", SIZES[number], counts_from=1)
         assert one[0].mean() > other[0].mean()
 
 
 def test_an_untagged_image_is_background_for_certain(settings, folder, tmp_path):
     for file in refine(settings, folder, range(3), "all", tmp_path):
-        channels, scores = Shard(file).scores("image2", SIZES[2])
+        channels, scores = Shard(file).scores("image2", SIZES[2], counts_from=1)
         assert channels == [0]
         assert (scores > 0.995).all()
 
@@ -98,10 +101,15 @@ def test_results_do_not_depend_on_the_sharding(settings, folder, tmp_path):
 def test_cams_of_another_size_are_named_and_nothing_is_written(settings, folder, tmp_path):
     manifest, _ = write_part(folder, [0], "zero")
     cams = tmp_path / "cams.zip"
-    with write_shard(cams) as shard:
+    with write_shard(cams, counts_from=0) as shard:
         shard.add_scores("image0", TAGS[0], np.zeros((1, 5, 5), np.float32))
     with pytest.raises(ValueError, match=r"cams\.zip: 'image0' is \(5, 5\)"):
         refine_shard(
-            settings, manifest, ImageRoot(folder), cams, tmp_path / "low", tmp_path / "high"
+            JOBS["pseudo"].settings(settings),
+            images=folder,
+            manifest=manifest,
+            cams=cams,
+            low=tmp_path / "low",
+            high=tmp_path / "high",
         )
     assert [file.name for file in tmp_path.iterdir()] == ["cams.zip"]

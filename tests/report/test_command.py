@@ -64,7 +64,7 @@ def write_images(root):
 def write_results(folder):
     """CAMs, label maps and predictions: the truth, made soft or moved."""
     with (
-        write_shard(folder / "cams.zip") as cams,
+        write_shard(folder / "cams.zip", counts_from=0) as cams,
         write_shard(folder / "labels.zip") as labels,
         write_shard(folder / "predictions.zip") as predictions,
     ):
@@ -217,7 +217,7 @@ def drop_labels(folder):
 
 
 def add_class(folder):
-    with write_shard(folder / "cams.zip") as cams:
+    with write_shard(folder / "cams.zip", counts_from=0) as cams:
         for name in [*SPLITS["train"], UNSCORED, *SPLITS["val"]]:
             shape = draw_image(name)[1].shape
             cams.add_scores(name, [3], np.zeros((1, *shape), np.float32))

@@ -151,3 +151,13 @@ def test_dollar_signs_in_names_are_no_formulas(tmp_path):
     with plot_style():
         save_figure(class_bars(classes, {"cam": scores(classes, 5.0)}, "t"), tmp_path / "a.png")
     assert (tmp_path / "a.png").stat().st_size > 0
+
+
+def test_class_bars_have_a_panel_per_metric():
+    classes = ("cat", "dog")
+    more = {"background": 70.0, "cat": 50.0, "dog": 60.0}
+    row = {**scores(classes, 40.0), "boundary_iou": 60.0, "boundary_iou_per_class": more}
+    figure = class_bars(classes, {"cam": row}, "title")
+    assert [axes.get_title() for axes in figure.axes] == ["IoU", "Boundary IoU", "Contour F"]
+    (container,) = figure.axes[1].containers
+    assert [bar.get_width() for bar in container] == [60.0, 70.0, 50.0, 60.0]

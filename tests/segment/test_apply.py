@@ -245,6 +245,12 @@ def broken(model, change):
             lambda d: d["options"].pop("stride"),
             "this version: options.stride: missing",
         ),
+        (lambda d: d["test"].update(refiner="../os"), "broken: test.refiner: "),
+        (
+            lambda d: d["test"].update(refiner="crff"),
+            "this version: test.refiner: no file 'crff.py' in hfpl/plugins/refiners; did you",
+        ),
+        (lambda d: d["test"].update(scale=1), "this version: test.scale: unknown key"),
         (lambda d: d.update(classes=["a"]), "tensor 'cls_conv.bias' has shape"),
     ],
 )

@@ -9,10 +9,14 @@ import time
 import numpy as np
 import pytest
 
-from hfpl.stages.pseudo.crf import CrfSettings, dense_crf
+from hfpl.plugins.refiners.crf import build
 from hfpl.stages.segment.refine import Scored, refined_labels
 
-CRF = CrfSettings(2, 3.0, 3.0, 20.0, 13.0, 10.0)
+CRF = build(
+    iterations=2,
+    gaussian={"sxy": 3.0, "compat": 3.0},
+    bilateral={"sxy": 20.0, "srgb": 13.0, "compat": 10.0},
+)
 
 
 def scored(number: int, rng: np.random.Generator) -> Scored:
@@ -34,7 +38,7 @@ def test_labels_come_in_order_and_are_the_crf_s(images, workers):
     assert [image.name for image, _ in found] == [image.name for image in images]
     for image, labels in found:
         assert labels.dtype == np.uint8
-        expected = dense_crf(image.pixels, image.scores, CRF).argmax(0)
+        expected = CRF.refine(image.pixels, [image.scores])[0].argmax(0)
         np.testing.assert_array_equal(labels, expected)
 
 
@@ -81,11 +85,13 @@ def test_a_killed_process_is_one_clear_error(images):
 SCRIPT = """
 import itertools, os, sys
 import numpy as np
-from hfpl.stages.pseudo.crf import CrfSettings
+from hfpl.plugins.refiners.crf import build
 from hfpl.stages.segment.refine import Scored, refined_labels
 image = Scored("a", np.zeros((8, 8, 3), np.uint8), np.full((2, 8, 8), 0.5, np.float32))
 if __name__ == "__main__":
-    for _ in refined_labels(itertools.repeat(image), CrfSettings(1, 3, 3, 20, 13, 10), 1):
+    bilateral = {"sxy": 20, "srgb": 13, "compat": 10}
+    crf = build(iterations=1, gaussian={"sxy": 3, "compat": 3}, bilateral=bilateral)
+    for _ in refined_labels(itertools.repeat(image), crf, 1):
         print(os.getpid(), flush=True)
 """
 

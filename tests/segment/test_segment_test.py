@@ -16,7 +16,7 @@ from hfpl.params.load import validate_params
 from hfpl.params.presets import preset_text
 from hfpl.pipeline import JOBS
 from hfpl.plugins.backbones import build_backbone
-from hfpl.stages.pseudo.crf import crf_settings, dense_crf
+from hfpl.plugins.refiners.crf import DenseCrf
 from hfpl.stages.segment.test import class_probabilities, load_deeplab, segment_shard
 from hfpl.stages.segment.train import build_deeplab
 from hfpl.storage.manifest import ImageRecord, Manifest, MaskRecord, write_manifest, write_masks
@@ -157,7 +157,7 @@ def test_only_scored_images_are_segmented_with_and_without_the_crf(
         pixels = pixels_of(folder, number)
         scores = class_probabilities(network, pixels, settings.scales, runtime)
         np.testing.assert_array_equal(plain.mask(f"image{number}"), scores.argmax(0))
-        final = dense_crf(pixels, scores, crf_settings(settings.crf))
+        (final,) = DenseCrf(settings.crf).refine(pixels, [scores])
         np.testing.assert_array_equal(refined.mask(f"image{number}"), final.argmax(0))
         changed += (scores.argmax(0) != final.argmax(0)).sum()
     assert changed > 0

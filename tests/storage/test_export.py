@@ -49,7 +49,7 @@ def test_the_labels_names_lie_beside_the_masks(tmp_path):
 
 def test_scores_are_one_grey_picture_with_the_classes_below_each_other(tmp_path):
     scores = np.stack([np.full((4, 5), value, np.float32) for value in (0.0, 0.4, 1.0)])
-    with write_shard(tmp_path / "s.zip") as shard:
+    with write_shard(tmp_path / "s.zip", counts_from=0) as shard:
         shard.add_scores("a", [2, 5, 7], scores)
         shard.add_scores("untagged", [], np.zeros((0, 4, 5), np.float32))
     assert export_shard(tmp_path / "s.zip", tmp_path / "out") == 1

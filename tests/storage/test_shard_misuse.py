@@ -1,5 +1,6 @@
 """Shards that were damaged, mistaken for another kind, or are read by several processes."""
 
+import json
 import multiprocessing
 import random
 import zipfile
@@ -26,7 +27,7 @@ def label_maps(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def scores(tmp_path: Path) -> Path:
-    with write_shard(tmp_path / "scores.zip") as shard:
+    with write_shard(tmp_path / "scores.zip", counts_from=1) as shard:
         shard.add_scores("tagged", [0], np.full((1, 4, 5), 0.01, np.float32))
         shard.add_scores("untagged", [], np.zeros((0, 4, 5), np.float32))
     return tmp_path / "scores.zip"
@@ -35,7 +36,7 @@ def scores(tmp_path: Path) -> Path:
 def test_label_maps_are_not_taken_for_an_image_without_scores(label_maps):
     # An empty answer would be scored as background, and nobody would notice.
     with pytest.raises(ValueError, match=r"masks\.zip: .*i0"):
-        Shard(label_maps).scores("i0", (60, 60))
+        Shard(label_maps).scores("i0", (60, 60), counts_from=1)
 
 
 @pytest.mark.parametrize("name", ["tagged", "untagged"])
@@ -75,17 +76,17 @@ def test_members_that_are_no_images_are_named(tmp_path, label_maps, scores, cont
         Shard(path).mask("i1")
     path = tampered(scores, tmp_path / "strange.zip", {"tagged.png": content})
     with pytest.raises(ValueError, match=r"strange\.zip: .*tagged"):
-        Shard(path).scores("tagged", (4, 5))
+        Shard(path).scores("tagged", (4, 5), counts_from=1)
 
 
 def test_fewer_maps_than_classes_are_named(tmp_path, scores):
-    with write_shard(tmp_path / "three.zip") as shard:
+    with write_shard(tmp_path / "three.zip", counts_from=1) as shard:
         shard.add_scores("tagged", [0, 1, 2], np.zeros((3, 4, 5), np.float32))
     with zipfile.ZipFile(scores) as archive:
         one = archive.read("tagged.png")
     path = tampered(tmp_path / "three.zip", tmp_path / "odd.zip", {"tagged.png": one})
     with pytest.raises(ValueError, match=r"odd\.zip: .*tagged"):
-        Shard(path).scores("tagged", (4, 5))
+        Shard(path).scores("tagged", (4, 5), counts_from=1)
 
 
 def _read_at_random(shards: Shards, expected: dict[str, np.ndarray], seed: int, answers) -> None:
@@ -121,7 +122,87 @@ def test_loader_processes_can_share_what_was_opened_before_they_began(tmp_path):
     assert wrong == [0, 0, 0]
 
 
-@pytest.mark.parametrize("index", ["[]", '{"a": 1}', '{"a": "bc"}', "{", '{"a": {"b": 1}}'])
+@pytest.mark.parametrize(
+    ("written", "read", "message"),
+    [
+        (
+            0,
+            1,
+            "holds CAMs, whose classes count from 0; needed are scores of labels, whose classes",
+        ),
+        (
+            1,
+            0,
+            "holds scores of labels, whose classes count from 1; needed are CAMs, whose classes",
+        ),
+    ],
+)
+@pytest.mark.parametrize("name", ["tagged", "untagged"])
+def test_scores_that_count_their_classes_otherwise_are_not_read(
+    tmp_path, written, read, message, name
+):
+    path = tmp_path / "s.zip"
+    with write_shard(path, counts_from=written) as shard:
+        shard.add_scores("tagged", [2], np.full((1, 4, 5), 0.5, np.float32))
+        shard.add_scores("untagged", [], np.zeros((0, 4, 5), np.float32))
+    for reader in (Shard(path), Shards([path])):
+        with pytest.raises(ValueError, match=rf"s\.zip: {message} count from {read}$"):
+            reader.scores(name, (4, 5), counts_from=read)
+    assert Shard(path).scores("tagged", (4, 5), counts_from=written)[0] == [2]
+
+
+def test_a_shard_holds_scores_or_label_maps(tmp_path):
+    with (
+        pytest.raises(ValueError, match="a: scores in a shard of label maps"),
+        write_shard(tmp_path / "s.zip") as shard,
+    ):
+        shard.add_scores("a", [0], np.zeros((1, 2, 2), np.float32))
+    with (
+        pytest.raises(ValueError, match="a: a label map in a shard of scores"),
+        write_shard(tmp_path / "s.zip", counts_from=0) as shard,
+    ):
+        shard.add_mask("a", np.zeros((2, 2), np.uint8))
+
+
+@pytest.mark.parametrize("index", ["{}", '{"a": null}', '{"a": [0, 2], "images": []}'])
+def test_a_shard_of_an_earlier_version_is_to_be_made_again(tmp_path, index):
+    with zipfile.ZipFile(tmp_path / "old.zip", "w") as archive:
+        archive.writestr("index.json", index)
+    with pytest.raises(
+        ValueError, match=r"old\.zip: written by an earlier version.*make it again$"
+    ):
+        Shard(tmp_path / "old.zip")
+
+
+@pytest.mark.parametrize("counts_from", [0, 1, None])
+def test_the_index_says_how_classes_count(tmp_path, counts_from):
+    with write_shard(tmp_path / "s.zip", counts_from=counts_from) as shard:
+        if counts_from is None:
+            shard.add_mask("a", np.zeros((2, 2), np.uint8))
+        else:
+            shard.add_scores("a", [3], np.zeros((1, 2, 2), np.float32))
+    with zipfile.ZipFile(tmp_path / "s.zip") as archive:
+        index = json.loads(archive.read("index.json"))
+    images = {"a": None if counts_from is None else [3]}
+    assert index == {"counts_from": counts_from, "images": images}
+    assert Shard(tmp_path / "s.zip").counts_from == counts_from
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        "[]",
+        '{"a": 1}',
+        '{"a": "bc"}',
+        "{",
+        '{"a": {"b": 1}}',
+        '{"counts_from": 2, "images": {}}',
+        '{"counts_from": [], "images": {}}',
+        '{"images": {}}',
+        '{"counts_from": null, "images": {"a": [1]}}',
+        '{"counts_from": 0, "images": {"a": null}}',
+    ],
+)
 def test_a_broken_list_of_images_is_an_error(tmp_path, index):
     with zipfile.ZipFile(tmp_path / "broken.zip", "w") as archive:
         archive.writestr("index.json", index)

@@ -30,7 +30,7 @@ def write_masks(path: Path, masks: dict[str, np.ndarray]) -> Path:
 
 
 def write_scores(path: Path, name: str, classes: list[int], scores: np.ndarray) -> Path:
-    with write_shard(path) as shard:
+    with write_shard(path, counts_from=0) as shard:
         shard.add_scores(name, classes, scores)
     return path
 
@@ -41,7 +41,7 @@ def test_scores_come_back_within_half_a_step(tmp_path_factory, scores, random):
     path = tmp_path_factory.getbasetemp() / "scores.zip"
     classes = random.sample(range(20), len(scores))
     write_scores(path, "a", classes, scores)
-    found_classes, found = Shard(path).scores("a", scores.shape[1:])
+    found_classes, found = Shard(path).scores("a", scores.shape[1:], counts_from=0)
     assert found_classes == classes
     assert found.dtype == np.float32
     assert found.shape == scores.shape
@@ -54,7 +54,7 @@ def test_scores_come_back_within_half_a_step(tmp_path_factory, scores, random):
 def test_what_lies_outside_of_0_to_1_is_clipped(tmp_path):
     scores = np.array([[[-0.5, 0.0, 1.0, 1.7]]], np.float32)
     path = write_scores(tmp_path / "s.zip", "a", [3], scores)
-    assert Shard(path).scores("a", (1, 4))[1].tolist() == [
+    assert Shard(path).scores("a", (1, 4), counts_from=0)[1].tolist() == [
         [[0.0, 0.0, pytest.approx(1, abs=0.003), pytest.approx(1, abs=0.003)]]
     ]
 
@@ -67,7 +67,7 @@ def test_no_threshold_falls_between_a_score_and_what_is_read(tmp_path):
     near = near[np.abs(near - thresholds[:, None]) > 2e-4]
     scores = np.concatenate([near, thresholds]).clip(0, 1).astype(np.float32)[None, None]
     path = write_scores(tmp_path / "s.zip", "a", [0], scores)
-    found = Shard(path).scores("a", scores.shape[1:])[1]
+    found = Shard(path).scores("a", scores.shape[1:], counts_from=0)[1]
     for threshold in thresholds:
         # A score that is the threshold itself lies not above it, but for its own rounding.
         above = scores > threshold + 1e-6
@@ -76,7 +76,7 @@ def test_no_threshold_falls_between_a_score_and_what_is_read(tmp_path):
 
 def test_an_untagged_image_has_no_scores(tmp_path):
     path = write_scores(tmp_path / "s.zip", "a", [], np.zeros((0, 5, 6), np.float32))
-    classes, scores = Shard(path).scores("a", (5, 6))
+    classes, scores = Shard(path).scores("a", (5, 6), counts_from=0)
     assert classes == []
     assert scores.shape == (0, 5, 6)
     assert scores.dtype == np.float32
@@ -99,11 +99,12 @@ def test_any_name_of_an_image_will_do(tmp_path, name):
     path = tmp_path / "shard.zip"
     with write_shard(path) as shard:
         shard.add_mask(name, random_mask(1))
-        shard.add_scores(f"{name} 2", [4], np.full((1, 2, 3), 0.2, np.float32))
+        shard.add_mask(f"{name} 2", random_mask(2))
     shard = Shard(path)
     assert shard.ids == [name, f"{name} 2"]
     assert np.array_equal(shard.mask(name), random_mask(1))
-    assert shard.scores(f"{name} 2", (2, 3))[0] == [4]
+    write_scores(path, name, [4], np.full((1, 2, 3), 0.2, np.float32))
+    assert Shard(path).scores(name, (2, 3), counts_from=0)[0] == [4]
 
 
 def test_equal_results_give_equal_bytes_whenever_and_wherever(tmp_path):
@@ -127,7 +128,7 @@ def test_an_image_added_twice_is_an_error_and_leaves_nothing(tmp_path):
     def twice():
         with write_shard(tmp_path / "s.zip") as shard:
             shard.add_mask("a", random_mask(1))
-            shard.add_scores("a", [1], np.zeros((1, 2, 2), np.float32))
+            shard.add_mask("a", random_mask(2))
 
     with pytest.raises(ValueError, match="a: added twice"):
         twice()
@@ -157,7 +158,7 @@ def test_what_is_no_result_is_refused(tmp_path):
 
 def test_an_unknown_image_is_named_with_the_file(tmp_path):
     shard = Shard(write_masks(tmp_path / "s.zip", {"a": random_mask(1)}))
-    for read in (shard.mask, lambda name: shard.scores(name, (9, 7))):
+    for read in (shard.mask, lambda name: shard.scores(name, (9, 7), counts_from=0)):
         with pytest.raises(ValueError, match=r"s\.zip: no result for image 'b'"):
             read("b")
 
@@ -167,7 +168,7 @@ def test_scores_of_another_size_than_the_image_are_named(tmp_path):
     shard = Shard(write_scores(tmp_path / "s.zip", "a", [0, 1], scores))
     for size in ((6, 4), (4, 7), (8, 6)):
         with pytest.raises(ValueError, match=r"s\.zip: 'a' is .*\(4, 6\).* its image"):
-            shard.scores("a", size)
+            shard.scores("a", size, counts_from=0)
 
 
 def test_several_shards_are_read_as_one(tmp_path):
@@ -178,7 +179,7 @@ def test_several_shards_are_read_as_one(tmp_path):
     shards = Shards(paths)
     assert [name in shards for name in "abcd"] == [True, True, True, False]
     assert np.array_equal(shards.mask("b"), random_mask(1))
-    assert shards.scores("c", (3, 3))[0] == [2]
+    assert shards.scores("c", (3, 3), counts_from=0)[0] == [2]
     with pytest.raises(ValueError, match="no shard holds a result for image 'd'"):
         shards.mask("d")
     assert "a" not in Shards([])
@@ -206,6 +207,6 @@ def test_a_zip_that_is_no_shard_is_named(tmp_path, index):
 def test_a_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(ValueError, match=r"nothing\.zip: no such file"):
         Shard(tmp_path / "nothing.zip")
-    (tmp_path / "text.zip").write_text(json.dumps({"a": []}))
+    (tmp_path / "text.zip").write_text(json.dumps({"counts_from": 0, "images": {"a": []}}))
     with pytest.raises(ValueError, match=r"text\.zip: not a shard: "):
         Shard(tmp_path / "text.zip")

@@ -67,8 +67,8 @@ def write_images(folder: Path) -> None:
     colours = np.array([(40, 40, 40), (220, 60, 60), (60, 200, 60), (60, 60, 220)])
     records = []
     with (
-        write_shard(folder / "low.zip") as low,
-        write_shard(folder / "high.zip") as high,
+        write_shard(folder / "low.zip", counts_from=1) as low,
+        write_shard(folder / "high.zip", counts_from=1) as high,
         write_shard(folder / "labels.zip") as labels,
     ):
         for number in range(IMAGES):

@@ -17,7 +17,8 @@ from tests.used_by import expected
 pytestmark = pytest.mark.slow
 
 MICRO = YAML(typ="safe", pure=True).load(preset_text("micro"))
-WORDS = ["none", "own.pth", "binomial", "multinomial", "softmax", "max_norm", "network"]
+WORDS = ["none", "own.pth", "binomial", "multinomial", "softmax", "max_norm", "network",
+         "boundary_iou"]  # fmt: skip
 FIXED = {
     "dataset",
     "datasets.shapes.format",
@@ -25,6 +26,8 @@ FIXED = {
     *(f"{stage}.network" for stage in ("cam", "affinity", "segment")),
     *(f"{stage}.optimiser.name" for stage in ("cam", "affinity", "segment")),
     "ablation.sweeps.cam-isl-fsl",
+    "pseudo.refiner",
+    "segment.test.refiner",
 }
 """Values that cannot change alone: others would have to change with them."""
 ROWS = {MICRO["variant"], "seam", "puzzle-fsl"}

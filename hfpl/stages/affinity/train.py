@@ -102,7 +102,10 @@ class AffinitySamples:
         image = jitter_colours(self.root.image(record), rng, self.settings.jitter)
         # Channels last, so that one crop cuts image and scores; what lies outside is black with
         # score 0, and labelled as ignored.
-        low, high = (s.scores(record.id, size)[1].transpose(1, 2, 0) for s in (self.low, self.high))
+        low, high = (
+            source.scores(record.id, size, counts_from=1)[1].transpose(1, 2, 0)
+            for source in (self.low, self.high)
+        )
         pixels, low, high = random_crop(
             [(np.asarray(image), 0), (low, 0.0), (high, 0.0)], self.settings.crop, rng
         )

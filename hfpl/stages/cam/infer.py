@@ -41,7 +41,7 @@ def infer_cams(
     trained = load_cam_network(settings, len(content.classes), model, runtime)
     scales = settings.cam.inference.scales
     with (
-        write_shard(cams) as shard,
+        write_shard(cams, counts_from=0) as shard,
         track(f"cam infer {cams.stem}", len(content.images), "images") as advance,
     ):
         for record in content.images:

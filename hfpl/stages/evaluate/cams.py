@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from hfpl.jobs.settings import Settings
-from hfpl.stages.evaluate.regions import (
+from hfpl.stages.evaluate.cam_curve import (
     CAM_THRESHOLDS,
     cam_statistics,
     curve_from_statistics,
@@ -45,6 +45,7 @@ def evaluate_cams(
     """
     source, root = Shards(results), ImageRoot(images)
     background_score = settings.evaluate.background_score[settings.chosen.variant.method]
+    metrics = settings.evaluate.metrics
     rows, curves = [], {}
     splits = ((train_manifests, train_masks), (val_manifests, val_masks))
     for split in scored_splits(splits, root):
@@ -52,7 +53,7 @@ def evaluate_cams(
         curves[split.split] = [percent(value) for value in curve]
         best = CAM_THRESHOLDS[int(curve.argmax())]
         for threshold, chosen in ((background_score, FIXED), (best, BEST)):
-            scores = score_predictions(split, _predictor(source, threshold))
+            scores = score_predictions(split, _predictor(source, threshold), metrics)
             rows.append(table_row("cam", "none", split, scores, threshold, chosen))
     curve_table = {"thresholds": list(CAM_THRESHOLDS), "miou": curves}
     write_json(out, {"rows": rows, "curve": curve_table})
@@ -64,7 +65,7 @@ def _curve(split: ScoredSplit, source: Shards) -> np.ndarray:
     thresholds = np.array(CAM_THRESHOLDS)
     total: np.ndarray | int = 0
     for record, truth in split.pairs():
-        classes, cams = source.scores(record.id, truth.shape)
+        classes, cams = source.scores(record.id, truth.shape, counts_from=0)
         total = total + cam_statistics(
             truth, cams, np.array(classes, int), thresholds, split.num_classes
         )
@@ -73,7 +74,8 @@ def _curve(split: ScoredSplit, source: Shards) -> np.ndarray:
 
 def _predictor(source: Shards, threshold: float):
     def predict(record: ImageRecord) -> np.ndarray:
-        classes, cams = source.scores(record.id, (record.height, record.width))
+        size = (record.height, record.width)
+        classes, cams = source.scores(record.id, size, counts_from=0)
         return predict_from_cams(cams, np.array(classes, int), threshold)
 
     return predict

@@ -16,6 +16,18 @@ SCORED = {
 }
 """Name of a file of scores → what it scores: label maps, or scores whose largest wins."""
 
+
+def metric_plugins(params: Params) -> list[str]:
+    """Modules of the metrics."""
+    return [f"hfpl.plugins.metrics.{name}" for name in params.evaluate.metrics]
+
+
+def _refiner_plugins(params: Params) -> list[str]:
+    """Modules of the refiners, whose titles stand in the rows."""
+    names = sorted({params.pseudo.refiner, params.segment.test.refiner})
+    return [f"hfpl.plugins.refiners.{name}" for name in names]
+
+
 CAMS = Job(
     "evaluate_cams",
     "score the CAMs at a range of thresholds",
@@ -23,10 +35,12 @@ CAMS = Job(
     reads=lambda params: [
         f"evaluate.background_score.{params.chosen_variant.method}",
         "chosen.variant.method",
+        "evaluate.metrics",
     ],
     inputs=(*TRUTH, INFER["cams"].as_input("results", "shards of CAMs, all splits", over=SPLITS)),
     outputs=(File("out", "{variant}/evaluate/cam.json", "scores to write (.json)"),),
     images=True,
+    plugins=metric_plugins,
 )
 
 
@@ -39,11 +53,12 @@ MASKS = Job(
     "evaluate_masks",
     "score label maps, or the class of the largest score",
     "hfpl.stages.evaluate.masks:evaluate_masks",
-    reads=lambda params: [],
+    reads=lambda params: ["evaluate.metrics", "pseudo.refiner", "segment.test.refiner"],
     inputs=(*TRUTH, File("results", _scored, "shards of what is scored, all splits", many=True)),
     outputs=(File("out", "{variant}/evaluate/{scored}.json", "scores to write (.json)"),),
     images=True,
     names={"scored": lambda params: list(SCORED)},
+    plugins=lambda params: [*metric_plugins(params), *_refiner_plugins(params)],
 )
 
 
@@ -61,7 +76,7 @@ TABLE = Job(
     "evaluate_table",
     "join the scores of all stages",
     "hfpl.stages.evaluate.table:write_table",
-    reads=lambda params: ["dataset"],
+    reads=lambda params: ["dataset", "evaluate.metrics"],
     inputs=(File("parts", _parts, "scores of the stages (.json)", many=True),),
     outputs=(
         File("json", "{variant}/evaluate/table.json", "table to write (.json)"),
@@ -69,5 +84,6 @@ TABLE = Job(
         File("metrics", "{variant}/evaluate/metrics.json", "means to write, for dvc metrics"),
     ),
     names={"variant": lambda params: [params.variant]},
+    plugins=metric_plugins,
 )
 JOBS = (CAMS, MASKS, TABLE)

@@ -1,5 +1,7 @@
 """Parameters of stage evaluate."""
 
+from typing import Annotated
+
 from pydantic import Field
 
 from hfpl.sections.section import Fraction, Name, Section
@@ -8,6 +10,10 @@ from hfpl.sections.section import Fraction, Name, Section
 class Evaluate(Section):
     """Scores against the ground truth."""
 
+    metrics: Annotated[list[Name], Field(min_length=1)] = Field(
+        description="names of files in hfpl/plugins/metrics, in the order of the table's columns; "
+        "miou among them, which the curve of the CAMs is of"
+    )
     background_score: dict[Name, Fraction] = Field(
         description="for each method the threshold of its CAMs that is fixed beforehand"
     )

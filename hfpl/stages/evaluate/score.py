@@ -1,14 +1,14 @@
 """Score label maps of a split: what the evaluations of all stages share."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from hfpl.stages.evaluate.contours import contour_counts, contour_scores
-from hfpl.stages.evaluate.regions import confusion_matrix, intersection_over_union
-from hfpl.stages.evaluate.table import NONE
+from hfpl.plugins.metrics import build_metric, columns_of
+from hfpl.stages.evaluate.table import COUNTS, NONE
 from hfpl.storage.manifest import ImageRecord, read_manifests, read_masks
 from hfpl.storage.reading import ImageRoot
 
@@ -65,13 +65,21 @@ def read_split(manifests: Sequence[Path], masks: Sequence[Path], root: ImageRoot
     return ScoredSplit(manifest.split, manifest.classes, scored, truth)
 
 
-def score_predictions(split: ScoredSplit, predict: Predict) -> dict[str, object]:
-    """Region and contour scores over a whole split, in percent.
+Counts = dict[str, np.ndarray]
+"""Metric → its counts, summed over a split."""
+
+
+def score_predictions(
+    split: ScoredSplit, predict: Predict, metrics: Sequence[str]
+) -> dict[str, object]:
+    """Scores over a whole split, in percent.
+
+    Args:
+        metrics: names of files in hfpl/plugins/metrics.
 
     Returns:
         ``images``, ``unseen_classes`` (how many foreground classes no mask shows: the means count
-        them too), ``miou``, ``contour_f``, ``contour_precision``, ``contour_recall`` (means over
-        classes), and ``iou`` and ``contour_f_per_class`` by class name.
+        them too), ``counts`` (:func:`counts_of`), and the metrics' columns (:func:`scores_of`).
 
     Raises:
         ValueError: no image has a ground truth, or a prediction does not fit its own.
@@ -79,27 +87,50 @@ def score_predictions(split: ScoredSplit, predict: Predict) -> dict[str, object]
     if not split.images:
         # Contours of nothing would count as perfect.
         raise ValueError(f"no image of {split.split} has a ground truth to be scored against")
-    confusion = np.zeros((split.num_classes, split.num_classes), np.int64)
-    contours = np.zeros((split.num_classes - 1, 4), np.int64)
+    built = {name: build_metric(name, split.num_classes) for name in metrics}
+    counts: Counts = {}
+    seen: set[int] = set()
     for record, truth in split.pairs():
         prediction = predict(record)
         try:
-            confusion += confusion_matrix(truth, prediction, split.num_classes)
-            contours += contour_counts(truth, prediction, split.num_classes)
+            for name, metric in built.items():
+                found = metric.counts(truth, prediction)
+                counts[name] = counts[name] + found if name in counts else found
         except ValueError as error:
             raise ValueError(f"image {record.id}: {error}") from None
-    iou = intersection_over_union(confusion)
-    precision, recall, f = contour_scores(contours)
+        seen.update(np.flatnonzero(np.bincount(truth.ravel())).tolist())
     return {
         "images": len(split.images),
-        "unseen_classes": int(np.count_nonzero(confusion[1:].sum(1) == 0)),
-        "miou": percent(iou.mean()),
-        "contour_f": percent(f.mean()),
-        "contour_precision": percent(precision.mean()),
-        "contour_recall": percent(recall.mean()),
-        "iou": dict(zip(("background", *split.classes), map(percent, iou), strict=True)),
-        "contour_f_per_class": dict(zip(split.classes, map(percent, f), strict=True)),
+        "unseen_classes": len(set(range(1, split.num_classes)) - seen),
+        **scores_of(counts, split.classes),
+        COUNTS: counts_of(counts),
     }
+
+
+def scores_of(counts: Mapping[str, Any], classes: Sequence[str]) -> dict[str, object]:
+    """Scores of a set from its counts, in percent.
+
+    Args:
+        counts: metric → its counts, as arrays or as :func:`counts_of` gives them.
+        classes: names of the K foreground classes.
+
+    Returns:
+        Each metric's means, and its scores per class by the class's name.
+    """
+    found: dict[str, object] = {}
+    for name, of_metric in counts.items():
+        columns = columns_of(name)
+        metric = build_metric(name, len(classes) + 1)
+        means, per_class = metric.scores(np.asarray(of_metric))
+        found |= dict(zip(columns.means, map(percent, means), strict=True))
+        named = ("background", *classes) if len(per_class) > len(classes) else classes
+        found[columns.per_class] = dict(zip(named, map(percent, per_class), strict=True))
+    return found
+
+
+def counts_of(counts: Mapping[str, np.ndarray]) -> dict[str, list]:
+    """Counts for a file of JSON: metric → nested lists of integers, in the array's shape."""
+    return {name: array.tolist() for name, array in counts.items()}
 
 
 def percent(fraction: float) -> float:

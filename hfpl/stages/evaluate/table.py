@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hfpl.jobs.settings import Settings
+from hfpl.plugins.metrics import columns_of, metrics_in
 from hfpl.storage.atomic import read_json, write_json, write_text
 
 FIXED, BEST, NONE = "fixed beforehand", "best against ground truth", "none"
@@ -21,12 +22,12 @@ LEADING = (
     "threshold_chosen",
     "images",
     "unseen_classes",
-    "miou",
-    "contour_f",
-    "contour_precision",
-    "contour_recall",
 )
-"""Columns that every row has, in the order they are shown."""
+"""Columns that every row has before those of the metrics, in the order they are shown."""
+
+COUNTS = "counts"
+"""Key of what a row's scores were computed of (:func:`hfpl.stages.evaluate.score.counts_of`); the
+stages' files have it, the table does not."""
 
 NO_SCORES = "No scores: no image has a ground truth."
 
@@ -49,24 +50,40 @@ def write_table(
     Raises:
         ValueError: a part cannot be read.
     """
-    named = {"dataset": settings.dataset, "variant": variant}
-    rows = [{**named, **row} for part in parts for row in read_rows(part, LEADING[2:])]
+    measured = settings.evaluate.metrics
+    columns = [*LEADING[2:], *(c for name in measured for c in row_keys(name))]
+    rows = [
+        {"dataset": settings.dataset, "variant": variant, **_without_counts(row)}
+        for part in parts
+        for row in read_rows(part, columns)
+    ]
     rows.sort(key=lambda row: row["split"])
     write_json(json, {"rows": rows})
-    write_text(csv, table_as_csv(rows))
-    write_json(metrics, metrics_of(rows))
+    write_text(csv, table_as_csv(rows, measured))
+    write_json(metrics, metrics_of(rows, measured))
     return f"table of {settings.dataset}, {variant}" + ("" if rows else f"; {NO_SCORES}")
 
 
-def metrics_of(rows: Sequence[dict]) -> dict[str, dict[str, dict[str, float]]]:
+def row_keys(metric: str) -> tuple[str, ...]:
+    """Keys of a metric's scores in a row: its means, and the scores per class."""
+    columns = columns_of(metric)
+    return *columns.means, columns.per_class
+
+
+def _without_counts(row: dict) -> dict:
+    return {key: value for key, value in row.items() if key != COUNTS}
+
+
+def metrics_of(
+    rows: Sequence[dict], metrics: Sequence[str]
+) -> dict[str, dict[str, dict[str, float]]]:
     """The means of a table for ``dvc metrics``: split → what was scored → score in percent."""
     found: dict[str, dict[str, dict[str, float]]] = {}
     for row in rows:
         post = "" if row["post_processing"] == NONE else f" + {row['post_processing']}"
         chosen = "" if row["threshold"] is None else f", threshold {row['threshold_chosen']}"
         found.setdefault(row["split"], {})[f"{row['stage']}{post}{chosen}"] = {
-            "miou": row["miou"],
-            "contour_f": row["contour_f"],
+            name: row[name] for name in metrics
         }
     return found
 
@@ -79,36 +96,38 @@ def read_rows(path: Path, columns: Sequence[str] = LEADING) -> list[dict]:
     """
     content = read_json(path)
     rows = content.get("rows") if isinstance(content, dict) else None
-    needed = {*columns, "iou", "contour_f_per_class"}
+    needed = set(columns)
     if not (isinstance(rows, list) and all(isinstance(r, dict) and needed <= set(r) for r in rows)):
         raise ValueError(f"{path}: not a table of scores")
     return rows
 
 
-def table_as_csv(rows: list[dict]) -> str:
-    """Rows as CSV; the scores per class follow as columns ``iou:<class>``."""
+def table_as_csv(rows: Sequence[dict], metrics: Sequence[str]) -> str:
+    """Rows as CSV; behind the means the scores per class as columns ``iou:<class>``."""
+    every = [columns_of(name) for name in metrics]
+    leading = [*LEADING, *(mean for columns in every for mean in columns.means)]
     flat = [
         {
-            **{k: row[k] for k in LEADING},
-            **{f"iou:{name}": value for name, value in row["iou"].items()},
-            **{f"contour_f:{name}": value for name, value in row["contour_f_per_class"].items()},
+            **{k: row[k] for k in leading},
+            **{c.of_class(name): value for c in every for name, value in row[c.per_class].items()},
         }
         for row in rows
     ]
     buffer = io.StringIO()
-    columns = list(flat[0]) if flat else list(LEADING)
+    columns = list(flat[0]) if flat else leading
     writer = csv.DictWriter(buffer, columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(flat)
     return buffer.getvalue()
 
 
-def table_as_text(rows: list[dict]) -> str:
-    """Rows as aligned text for a terminal."""
+def table_as_text(rows: Sequence[dict]) -> str:
+    """Rows as aligned text for a terminal, with every metric that they hold."""
     if not rows:
         return NO_SCORES
-    head = ("split", "stage", "post-processing", "threshold", "images", "mIoU %", "contour F %")
-    lines = [head]
+    metrics = metrics_in(rows[0])
+    titles = [f"{columns_of(name).title} %" for name in metrics]
+    lines = [("split", "stage", "post-processing", "threshold", "images", *titles)]
     for row in rows:
         threshold = (
             ""
@@ -122,15 +141,14 @@ def table_as_text(rows: list[dict]) -> str:
                 row["post_processing"],
                 threshold,
                 str(row["images"]),
-                f"{row['miou']:.1f}",
-                f"{row['contour_f']:.1f}",
+                *(f"{row[name]:.1f}" for name in metrics),
             )
         )
-    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
-    right = (4, 5, 6)
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    numbers = 4  # the first column of numbers, which stand at the right
     aligned = [
         "  ".join(
-            cell.rjust(width) if i in right else cell.ljust(width)
+            cell.rjust(width) if i >= numbers else cell.ljust(width)
             for i, (cell, width) in enumerate(zip(line, widths, strict=True))
         ).rstrip()
         for line in lines
@@ -138,7 +156,7 @@ def table_as_text(rows: list[dict]) -> str:
     return "\n".join([*aligned, *_unseen(rows)])
 
 
-def _unseen(rows: list[dict]) -> list[str]:
+def _unseen(rows: Sequence[dict]) -> list[str]:
     """A line for each split whose means count classes that none of its masks shows."""
     found = {row["split"]: row for row in rows if row["unseen_classes"]}
     return [

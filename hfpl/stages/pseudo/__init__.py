@@ -1,1 +1,1 @@
-"""Dense-CRF pseudo-labels from class activation maps."""
+"""Pseudo-labels from class activation maps, refined by a CRF."""

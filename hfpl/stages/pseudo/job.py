@@ -1,14 +1,25 @@
 """Job of stage pseudo."""
 
-from hfpl.jobs.job import File, Job
+from hfpl.jobs.job import File, Job, Params
 from hfpl.stages.cam.job import INFER
 from hfpl.stages.data.job import MANIFEST
+
+
+def refiner_plugin(params: Params) -> list[str]:
+    """Module of the refiner."""
+    return [f"hfpl.plugins.refiners.{params.pseudo.refiner}"]
+
 
 PSEUDO = Job(
     "pseudo",
     "refine the CAMs of a shard at a low and at a high background power",
     "hfpl.stages.pseudo.refine:refine_shard",
-    reads=lambda params: ["pseudo"],
+    reads=lambda params: [
+        "pseudo.alpha_low",
+        "pseudo.alpha_high",
+        "pseudo.refiner",
+        f"pseudo.{params.pseudo.refiner}",
+    ],
     inputs=(
         MANIFEST,
         INFER["cams"].as_input("cams", "its CAMs"),
@@ -26,5 +37,6 @@ PSEUDO = Job(
         ),
     ),
     images=True,
+    plugins=refiner_plugin,
 )
 JOBS = (PSEUDO,)

@@ -1,12 +1,16 @@
-"""Refine the CAMs of a shard by a dense CRF at both background powers."""
+"""Confident foreground and background scores: the CAMs of a shard, refined at two background
+powers."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hfpl.jobs.progress import track
 from hfpl.jobs.settings import Settings
-from hfpl.stages.pseudo.crf import crf_settings, pseudo_label_scores
+from hfpl.plugins.refiners import build_refiner
+from hfpl.plugins.refiners.interface import Refiner, check_scores
 from hfpl.storage.manifest import read_manifests
 from hfpl.storage.reading import ImageRoot
 from hfpl.storage.shards import Shard, write_shard
@@ -24,19 +28,59 @@ def refine_shard(
         ValueError: an image or its CAMs cannot be read.
     """
     records, root, source = read_manifests([manifest]).images, ImageRoot(images), Shard(cams)
-    alphas = (settings.pseudo.alpha_low, settings.pseudo.alpha_high)
-    crf = crf_settings(settings.pseudo.crf)
+    pseudo = settings.pseudo
+    alphas = (pseudo.alpha_low, pseudo.alpha_high)
+    refiner = build_refiner(pseudo.refiner, pseudo[pseudo.refiner].as_dict())
     with (
-        write_shard(low) as low_shard,
-        write_shard(high) as high_shard,
+        write_shard(low, counts_from=1) as low_shard,
+        write_shard(high, counts_from=1) as high_shard,
         track(f"pseudo {manifest.stem}", len(records), "images") as advance,
     ):
         for record in records:
-            classes, scores = source.scores(record.id, (record.height, record.width))
+            size = (record.height, record.width)
+            classes, scores = source.scores(record.id, size, counts_from=0)
             pixels = np.asarray(root.image(record))
-            refined = pseudo_label_scores(pixels, scores, alphas, crf)
+            refined = pseudo_label_scores(pixels, scores, alphas, refiner)
             channels = [BACKGROUND_CHANNEL, *(k + 1 for k in classes)]
             for shard, result in zip((low_shard, high_shard), refined, strict=True):
                 shard.add_scores(record.id, channels, result)
             advance()
     return f"{len(records)} images of {manifest.stem}"
+
+
+def pseudo_label_scores(
+    image: NDArray[np.uint8],
+    cams: NDArray[np.float32],
+    alphas: Sequence[float],
+    refiner: Refiner,
+) -> list[NDArray[np.float32]]:
+    """Refined scores of an image's classes, once for each background power (method notes, CRF
+    pseudo-labels).
+
+    What is refined are the scores [(1 - max_k cam_k)^alpha, cam_1 .. cam_m].
+
+    Args:
+        image: (h, w, 3) uint8 RGB.
+        cams: (m, h, w) normalised maps of the classes present, at most 1; m may be 0.
+        alphas: background powers; a small one gives confident foreground, a large one confident
+            background.
+
+    Returns:
+        For each power (m + 1, h, w) float32, background first. Without any class these are ones
+        (1, h, w), and nothing is refined.
+
+    Raises:
+        ValueError: wrong shapes or dtype, maps not finite or above 1, a power not positive.
+    """
+    check_scores(image, cams, "cams")
+    for alpha in alphas:
+        if not alpha > 0:
+            raise ValueError(f"background powers must be positive, got {alpha}")
+    if len(cams) == 0:
+        return [np.ones((1, *image.shape[:2]), np.float32) for _ in alphas]
+    cams = cams.astype(np.float32, copy=False)
+    background = 1 - cams.max(axis=0)
+    if background.min() < 0:
+        raise ValueError(f"cams must be at most 1, got {cams.max()}")
+    stacks = [np.concatenate([background[None] ** alpha, cams]) for alpha in alphas]
+    return refiner.refine(image, stacks)

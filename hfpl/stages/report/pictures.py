@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hfpl.jobs.settings import Settings
-from hfpl.stages.evaluate.table import BEST, NO_SCORES
+from hfpl.stages.evaluate.table import BEST, NO_SCORES, NONE
 from hfpl.stages.report.choice import choose_images
 from hfpl.stages.report.plots import (
     History,
@@ -27,11 +27,12 @@ from hfpl.storage.reading import ImageRoot
 from hfpl.storage.shards import Shards
 
 BARS = {
-    "CAM, fixed threshold": ("cam", "none"),
-    "pseudo-label (walk)": ("walk", "none"),
-    "segmentation + CRF": ("segment", "CRF"),
+    "CAM, fixed threshold": ("cam", False),
+    "pseudo-label (walk)": ("walk", False),
+    "segmentation + {}": ("segment", True),
 }
-"""Name of each bar → stage and post-processing of its row in the table."""
+"""Name of each bar → stage of its row in the table, and whether that is refined; the name is filled
+with the refiner."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +147,7 @@ def _examples(chosen: _Chosen, root: ImageRoot, results: StageResults) -> Iterat
     predictions = Shards(results.predictions)
     for record in chosen.images:
         size = (record.height, record.width)
-        tags, scores = cams.scores(record.id, size)
+        tags, scores = cams.scores(record.id, size, counts_from=0)
         if max(tags, default=0) >= len(chosen.classes):
             raise ValueError(f"'{record.id}': its CAMs are of a data set with more classes")
         truth = root.mask(chosen.truths[record.id], size) if record.id in chosen.truths else None
@@ -213,7 +214,8 @@ def draw_class_bars(manifests: Sequence[Path], table: Path, run: str, output: Pa
         title = f"Scores per class: {run}, {manifest.split}"
         scored = any(row["split"] == manifest.split for row in all_rows)
         wanted = BARS if scored else {}
-        rows = {name: _find_row(all_rows, manifest.split, *row) for name, row in wanted.items()}
+        found = {name: _find_row(all_rows, manifest.split, *row) for name, row in wanted.items()}
+        rows = {name.format(row["post_processing"]): row for name, row in found.items()}
         with plot_style():
             if scored:
                 figure = class_bars(manifest.classes, rows, title)
@@ -225,13 +227,13 @@ def draw_class_bars(manifests: Sequence[Path], table: Path, run: str, output: Pa
         raise ValueError(f"{table}: not a table of this run's scores: {error}") from None
 
 
-def _find_row(rows: Sequence[Mapping], split: str, stage: str, post_processing: str) -> Mapping:
-    wanted = (split, stage, post_processing)
+def _find_row(rows: Sequence[Mapping], split: str, stage: str, refined: bool) -> Mapping:
     for row in rows:
-        found = (row["split"], row["stage"], row["post_processing"])
-        if found == wanted and row["threshold_chosen"] != BEST:
+        found = (row["split"], row["stage"], row["post_processing"] != NONE)
+        if found == (split, stage, refined) and row["threshold_chosen"] != BEST:
             return row
-    raise LookupError(f"no row of stage {stage}, post-processing {post_processing}, split {split}")
+    post = "with" if refined else "without"
+    raise LookupError(f"no row of stage {stage} {post} post-processing, split {split}")
 
 
 def draw_training_curves(histories: Mapping[str, Path], run: str, output: Path) -> None:

@@ -12,6 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from hfpl.plugins.metrics import columns_of, metrics_in
 from hfpl.stages.evaluate.table import BEST, FIXED
 from hfpl.stages.report.style import ACCENT, DEEP, INK, MIDDLE, MUTED, PALE, PLOT_STYLE
 from hfpl.storage.atomic import replacing
@@ -74,25 +75,24 @@ def blank_figure(title: str, text: str) -> Figure:
 def class_bars(
     classes: Sequence[str], rows: Mapping[str, Mapping[str, object]], title: str
 ) -> Figure:
-    """IoU and contour F of every class, a bar per stage.
+    """Scores of every class, a bar per stage; a panel per metric.
 
     Args:
         classes: foreground classes in their order.
-        rows: name of a stage → its row of the table; at most three.
+        rows: name of a stage → its row of the table; at most three, one at least.
         title: of the whole plot.
     """
     names = ["mean", "background", *classes]
     height = max(2.6, 1.5 + 0.46 * len(names))
-    figure = Figure(figsize=(9.2, height), layout="constrained")
-    panels = figure.subplots(1, 2, sharey=True)
-    iou = [[r["miou"], *_per_class(r["iou"], names[1:])] for r in rows.values()]
-    contour = [
-        [r["contour_f"], np.nan, *_per_class(r["contour_f_per_class"], classes)]
-        for r in rows.values()
-    ]
-    for axes, values, name in zip(panels, (iou, contour), ("IoU", "Contour F"), strict=True):
+    metrics = metrics_in(next(iter(rows.values())))
+    figure = Figure(figsize=(4.6 * len(metrics), height), layout="constrained")
+    panels = figure.subplots(1, len(metrics), sharey=True, squeeze=False)[0]
+    for axes, metric in zip(panels, metrics, strict=True):
+        columns = columns_of(metric)
+        values = [[r[metric], *_per_class(r[columns.per_class], names[1:])] for r in rows.values()]
         _bars(axes, values, list(rows))
-        axes.set(title=name, xlabel="%", xlim=(0, 100))
+        heading = columns.class_title
+        axes.set(title=heading[0].upper() + heading[1:], xlabel="%", xlim=(0, 100))
     panels[0].set_yticks(range(len(names)), names, color=INK)
     panels[0].get_yticklabels()[0].set_fontweight("bold")
     panels[0].set_ylim(len(names) - 0.5, -0.5)
@@ -105,7 +105,9 @@ def class_bars(
 
 
 def _per_class(scores: Mapping[str, float], names: Sequence[str]) -> list[float]:
-    return [scores[name] for name in names]
+    # Not every metric has a score of the background.
+    own = scores if "background" in scores else {"background": np.nan, **scores}
+    return [own[name] for name in names]
 
 
 def _bars(axes: Axes, values: Sequence[Sequence[float]], stages: Sequence[str]) -> None:

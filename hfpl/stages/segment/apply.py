@@ -15,7 +15,7 @@ from hfpl.images.decode import UNREADABLE, decode_image, shrunk_size
 from hfpl.images.palette import class_table, colour_mask, encode_mask
 from hfpl.jobs.progress import track
 from hfpl.numerics import Runtime
-from hfpl.stages.pseudo.crf import crf_settings, dense_crf
+from hfpl.plugins.refiners import build_refiner
 from hfpl.stages.segment.model import Model, load_model
 from hfpl.stages.segment.params import SegmentTest
 from hfpl.stages.segment.photographs import Photograph, find_photographs
@@ -35,14 +35,14 @@ class Settings:
     """How to label.
 
     Attributes:
-        crf: refine the network's scores by the dense CRF.
+        refine: refine the network's scores.
         force: label finished photographs again.
-        test: scales and CRF in place of the model's, or None.
+        test: scales and refiner in place of the model's, or None.
         long_side: photographs with a longer side are shrunk for the network, in pixels; None: to
             the largest training image, whose scale the network knows.
     """
 
-    crf: bool = True
+    refine: bool = True
     force: bool = False
     test: SegmentTest | None = None
     long_side: int | None = None
@@ -72,7 +72,7 @@ def label_photographs(
     model = load_model(path, runtime)
     test = settings.test or model.test
     long_side = settings.long_side or model.long_side
-    made = json.dumps([file_digest([path]), test.model_dump(), settings.crf, long_side]).encode()
+    made = json.dumps([file_digest([path]), test.model_dump(), settings.refine, long_side]).encode()
     write_text(out / "classes.csv", class_table(model.classes))
     labelled = skipped = 0
     with track("segment", len(photographs), "photographs") as advance:
@@ -88,7 +88,7 @@ def label_photographs(
             else:
                 skipped += finished
                 if image is not None:
-                    mask = label_image(model, image, test, settings.crf, long_side, runtime)
+                    mask = label_image(model, image, test, settings.refine, long_side, runtime)
                     _write(photograph, image, mask, mark)
                     labelled += 1
             advance()
@@ -101,15 +101,21 @@ def label_photographs(
 
 
 def label_image(
-    model: Model, image: Image.Image, test: SegmentTest, crf: bool, long_side: int, runtime: Runtime
+    model: Model,
+    image: Image.Image,
+    test: SegmentTest,
+    refine: bool,
+    long_side: int,
+    runtime: Runtime,
 ) -> np.ndarray:
     """Label map, uint8 (h, w), of an RGB image, at its size."""
     size = shrunk_size(image.size, long_side)
     small = image if size == image.size else image.resize(size, Image.Resampling.BICUBIC)
     pixels = np.asarray(small)
     scores = class_probabilities(model.network, pixels, test.scales, runtime)
-    if crf:
-        scores = dense_crf(pixels, scores, crf_settings(test.crf))
+    if refine:
+        refiner = build_refiner(test.refiner, test.model_dump()[test.refiner])
+        (scores,) = refiner.refine(pixels, [scores])
     return enlarged_labels(scores, (image.height, image.width))
 
 

@@ -18,6 +18,11 @@ def _tested(params: Params, common: str, names: Names) -> list[str]:
     return [] if format_of(params).every_image_tested else SHARD_MASKS.patterns(params, common)
 
 
+def _test_plugins(params: Params) -> list[str]:
+    refiner = params.segment.test.refiner
+    return [*backbone_plugin(params, "segment"), f"hfpl.plugins.refiners.{refiner}"]
+
+
 TRAIN = Job(
     "segment_train",
     "train the segmentation network on the random walk's label maps",
@@ -49,7 +54,13 @@ TEST = Job(
     "segment_test",
     "write the label maps of a shard's images, without and with a refiner",
     "hfpl.stages.segment.test:segment_shard",
-    reads=lambda params: [*backbone_reads(params, "segment"), *_HEAD, "segment.test"],
+    reads=lambda params: [
+        *backbone_reads(params, "segment"),
+        *_HEAD,
+        "segment.test.scales",
+        "segment.test.refiner",
+        f"segment.test.{params.segment.test.refiner}",
+    ],
     inputs=(
         MANIFEST,
         File(
@@ -74,7 +85,7 @@ TEST = Job(
     ),
     images=True,
     kind="network",
-    plugins=lambda params: backbone_plugin(params, "segment"),
+    plugins=_test_plugins,
 )
 
 MODEL = Job(

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from hfpl.jobs.settings import Settings
 from hfpl.networks.deeplab import DeepLab
 from hfpl.numerics import Runtime
-from hfpl.params.plugins import check_options
+from hfpl.params.plugins import check_options, check_refiner
 from hfpl.plugins.backbones import build_backbone
 from hfpl.sections.network import Options, network_of
 from hfpl.sections.section import Count
@@ -28,7 +28,7 @@ class Model:
     Attributes:
         network: in evaluation mode, on the runtime's device.
         classes: names of the foreground classes; label 0 is background.
-        test: scales and CRF.
+        test: scales and refiner.
         long_side: of the largest training image, in pixels.
     """
 
@@ -106,9 +106,12 @@ def _read(path: Path, content: Any) -> _Description:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         raise ValueError(f"{path}: its description is broken: {where}: {first['msg']}") from None
-    # Only a backbone of this package is imported, whatever name the file holds.
-    for message in check_options(
-        "backbone", "hfpl.plugins.backbones", found.backbone, "options", found.options
+    # Only plug-ins of this package are imported, whatever names the file holds.
+    for message in (
+        *check_options(
+            "backbone", "hfpl.plugins.backbones", found.backbone, "options", found.options
+        ),
+        *check_refiner("test", found.test),
     ):
         raise ValueError(f"{path}: its description does not fit this version: {message}")
     return found

@@ -4,8 +4,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from hfpl.sections.crf import Crf
 from hfpl.sections.network import StageNetwork, StageWeights
+from hfpl.sections.refined import Refined
 from hfpl.sections.section import Count, Fraction, Interval, Positive, Section
 from hfpl.sections.training import Optimiser
 
@@ -27,11 +27,10 @@ class SegmentAugmentation(Section):
     hsv: int = Field(ge=0, le=90, description="largest shift in OpenCV's 8-bit HSV")
 
 
-class SegmentTest(Section):
-    """Multi-scale mirrored test, followed by a dense CRF."""
+class SegmentTest(Refined):
+    """Multi-scale mirrored test, followed by a refiner."""
 
     scales: Annotated[list[Positive], Field(min_length=1)]
-    crf: Crf
 
 
 class Segment(Section):

@@ -1,4 +1,4 @@
-"""The CRF after the segmentation network, on other cores while the network goes on."""
+"""The refiner after the segmentation network, on other cores while the network goes on."""
 
 import multiprocessing
 import os
@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hfpl.stages.pseudo.crf import CrfSettings, dense_crf
+from hfpl.plugins.refiners.interface import Refiner
 
 _WAITING_PER_WORKER = 2
 """Images that wait for a process, or are in it: what bounds the memory."""
@@ -29,20 +29,20 @@ class Scored(NamedTuple):
 
 
 def refined_labels(
-    images: Iterable[Scored], settings: CrfSettings, workers: int
+    images: Iterable[Scored], refiner: Refiner, workers: int
 ) -> Iterator[tuple[Scored, NDArray[np.uint8]]]:
-    """Each image with its label map, uint8 (h, w), after the CRF, in the order they come.
+    """Each image with its label map, uint8 (h, w), after the refiner, in the order they come.
 
     Args:
         images: read no further ahead than the processes need.
-        workers: processes of the CRF; 0: this one. The labels are the same.
+        workers: processes of the refiner; 0: this one. The labels are the same.
 
     Raises:
-        ValueError: as :func:`hfpl.stages.pseudo.crf.dense_crf`, or a process was killed.
+        ValueError: as its ``refine``, or a process was killed.
     """
     if workers == 0:
         for image in images:
-            yield image, _labels(image.pixels, image.scores, settings)
+            yield image, _labels(image.pixels, image.scores, refiner)
         return
     # Not forked: a copy of a process with threads, or with a GPU, may hang.
     context = multiprocessing.get_context("spawn")
@@ -50,14 +50,14 @@ def refined_labels(
     waiting: deque[tuple[Scored, Future]] = deque()
     try:
         for image in images:
-            waiting.append((image, pool.submit(_labels, image.pixels, image.scores, settings)))
+            waiting.append((image, pool.submit(_labels, image.pixels, image.scores, refiner)))
             if len(waiting) > _WAITING_PER_WORKER * workers:
                 yield _next(waiting)
         while waiting:
             yield _next(waiting)
     except BrokenProcessPool:
         raise ValueError(
-            "a process of the CRF was killed, perhaps for want of memory; --workers takes fewer"
+            "a process of the refiner was killed, perhaps for want of memory; --workers takes fewer"
         ) from None
     finally:
         pool.shutdown(cancel_futures=True)
@@ -69,9 +69,9 @@ def _next(waiting: deque[tuple[Scored, Future]]) -> tuple[Scored, NDArray[np.uin
 
 
 def _labels(
-    pixels: NDArray[np.uint8], scores: NDArray[np.float32], settings: CrfSettings
+    pixels: NDArray[np.uint8], scores: NDArray[np.float32], refiner: Refiner
 ) -> NDArray[np.uint8]:
-    return dense_crf(pixels, scores, settings).argmax(0).astype(np.uint8)
+    return refiner.refine(pixels, [scores])[0].argmax(0).astype(np.uint8)
 
 
 def _start_worker() -> None:

@@ -1,4 +1,4 @@
-"""Test the segmentation network at several scales, with and without a CRF after it."""
+"""Test the segmentation network at several scales, with and without a refiner after it."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,8 +14,8 @@ from hfpl.jobs.settings import Settings
 from hfpl.networks.deeplab import DeepLab
 from hfpl.numerics import Runtime
 from hfpl.plugins.backbones import build_backbone
+from hfpl.plugins.refiners import build_refiner
 from hfpl.sections.network import network_of
-from hfpl.stages.pseudo.crf import crf_settings
 from hfpl.stages.segment.refine import Scored, refined_labels
 from hfpl.storage.manifest import ImageRecord, read_manifests, read_masks
 from hfpl.storage.reading import ImageRoot
@@ -34,7 +34,7 @@ def segment_shard(
     plain: Path,
     refined: Path,
 ) -> str:
-    """Write the label maps of a shard's images, without and with CRF; what was done, in words.
+    """Write the label maps of a shard's images, without and with the refiner; what was done.
 
     Args:
         masks: mask manifest of the shard, to test the scored images alone; None for all.
@@ -49,7 +49,8 @@ def segment_shard(
         records = tuple(record for record in records if record.id in known)
     trained = load_deeplab(settings, len(content.classes), network, runtime)
     scored = _scored(trained, records, ImageRoot(images), test.scales, runtime)
-    final = refined_labels(scored, crf_settings(test.crf), runtime.workers)
+    refiner = build_refiner(test.refiner, test[test.refiner].as_dict())
+    final = refined_labels(scored, refiner, runtime.workers)
     with (
         write_shard(plain, content.classes) as plain_shard,
         write_shard(refined, content.classes) as refined_shard,

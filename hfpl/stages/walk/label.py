@@ -50,7 +50,7 @@ def label_shard(
     ):
         for record in content.images:
             size = (record.height, record.width)
-            classes, scores = source.scores(record.id, size)
+            classes, scores = source.scores(record.id, size, counts_from=0)
             if classes:
                 pixels = np.asarray(root.image(record))
                 mask = walked_label(

@@ -8,8 +8,38 @@ are summed over the whole set before any ratio is taken. All scores are fraction
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
-from hfpl.stages.evaluate.regions import IGNORE, check_label_map
+from hfpl.images.palette import IGNORE
+from hfpl.plugins.metrics.interface import Columns, Metric, Scores, check_pair
+
+COLUMNS = Columns(
+    means=("contour_f", "contour_precision", "contour_recall"),
+    title="contour F",
+    per_class="contour_f_per_class",
+    class_title="contour F",
+)
+
+
+def build(num_classes: int) -> "ContourF":
+    """The metric for C classes, background included."""
+    return ContourF(num_classes)
+
+
+class ContourF(Metric):
+    """Precision, recall and F of the contours of the K = C - 1 classes without the background."""
+
+    def __init__(self, num_classes: int) -> None:
+        self.num_classes = num_classes
+
+    def counts(self, label: NDArray, prediction: NDArray) -> NDArray[np.int64]:
+        """As :func:`contour_counts`, (K, 4)."""
+        return contour_counts(label, prediction, self.num_classes)
+
+    def scores(self, counts: NDArray[np.int64]) -> Scores:
+        """F per class; means of F, precision and recall."""
+        precision, recall, f = contour_scores(counts)
+        return Scores((float(f.mean()), float(precision.mean()), float(recall.mean())), f)
 
 
 def contour_radius(height: int, width: int) -> int:
@@ -39,10 +69,7 @@ def contour_counts(label: np.ndarray, prediction: np.ndarray, num_classes: int) 
     """
     if num_classes < 2:
         raise ValueError(f"num_classes must be at least 2, got {num_classes}")
-    label = check_label_map(label, num_classes, "label", ignore=True)
-    prediction = check_label_map(prediction, num_classes, "prediction", ignore=False)
-    if label.shape != prediction.shape:
-        raise ValueError(f"label has shape {label.shape}, prediction {prediction.shape}")
+    label, prediction = check_pair(label, prediction, num_classes)
     height, width = label.shape
     radius = contour_radius(height, width)
     # Keys number the pixels of all class planes in one line. The empty margin of one radius after

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.steps.contours import plain_counts
-from hfpl.stages.evaluate.contours import (
+from hfpl.plugins.metrics.contour_f import (
     contour_counts,
     contour_radius,
     contour_scores,

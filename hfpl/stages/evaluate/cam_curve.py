@@ -1,4 +1,4 @@
-"""Region overlap: confusion matrix, mean IoU, and the CAM threshold curve in one pass.
+"""Label maps of CAMs at a threshold, and the mIoU at every threshold in one pass.
 
 Definitions from the method notes (evaluation). Label maps hold 0 for the background, 1..C-1 for the
 classes and, in the ground truth, 255 for pixels that count nowhere. IoU is a fraction in [0, 1].
@@ -7,73 +7,11 @@ classes and, in the ground truth, 255 for pixels that count nowhere. IoU is a fr
 import numpy as np
 
 from hfpl.images.palette import IGNORE
+from hfpl.plugins.metrics.interface import check_label_map
+from hfpl.plugins.metrics.miou import intersection_over_union, label_rows
 
 CAM_THRESHOLDS: tuple[float, ...] = tuple(step / 100 for step in range(60))
 """Background scores of the CAM curve: 0.00, 0.01 ... 0.59."""
-
-
-def confusion_matrix(label: np.ndarray, prediction: np.ndarray, num_classes: int) -> np.ndarray:
-    """Count the pixels of each (ground truth, prediction) pair of one image.
-
-    The counts of several images add up to those of the whole set.
-
-    Args:
-        label: integer (h, w), 0..C-1, or 255 where the pixel is ignored.
-        prediction: integer (h, w), 0..C-1.
-        num_classes: C, background included; 1..255.
-
-    Returns:
-        int64 (C, C): rows are the ground truth, columns the prediction.
-
-    Raises:
-        ValueError: on shapes that differ, dtypes that are not integer, or values out of range.
-    """
-    label = check_label_map(label, num_classes, "label", ignore=True)
-    prediction = check_label_map(prediction, num_classes, "prediction", ignore=False)
-    if label.shape != prediction.shape:
-        raise ValueError(f"label has shape {label.shape}, prediction {prediction.shape}")
-    pairs = _label_rows(label, num_classes) * num_classes + prediction.astype(np.intp)
-    counts = np.bincount(pairs.ravel(), minlength=(num_classes + 1) * num_classes)
-    return counts.reshape(num_classes + 1, num_classes)[:num_classes].astype(np.int64, copy=False)
-
-
-def intersection_over_union(confusion: np.ndarray) -> np.ndarray:
-    """IoU of each class: true positives / (union + 1e-10).
-
-    A class that is neither in the ground truth nor predicted scores 0, as published.
-
-    Args:
-        confusion: (..., C, C) counts of a whole set, rows ground truth, columns prediction.
-
-    Returns:
-        float64 (..., C) in [0, 1].
-
-    Raises:
-        ValueError: if the last two axes are not square.
-    """
-    confusion = np.asarray(confusion)
-    if confusion.ndim < 2 or confusion.shape[-1] != confusion.shape[-2]:
-        raise ValueError(f"confusion must be (..., C, C), got shape {confusion.shape}")
-    hits = np.diagonal(confusion, axis1=-2, axis2=-1)
-    union = confusion.sum(axis=-1) + confusion.sum(axis=-2) - hits
-    return hits / (union + 1e-10)
-
-
-def mean_iou(confusion: np.ndarray) -> float:
-    """Mean over the C classes, background included, of `intersection_over_union`.
-
-    Args:
-        confusion: (C, C) counts of a whole set.
-
-    Returns:
-        A fraction in [0, 1].
-
-    Raises:
-        ValueError: if `confusion` is not a square matrix.
-    """
-    if np.ndim(confusion) != 2:
-        raise ValueError(f"confusion must be (C, C), got shape {np.shape(confusion)}")
-    return float(intersection_over_union(confusion).mean())
 
 
 def predict_from_cams(cams: np.ndarray, classes: np.ndarray, threshold: float) -> np.ndarray:
@@ -131,7 +69,7 @@ def cam_statistics(
     if label.shape != score.shape:
         raise ValueError(f"label has shape {label.shape}, the CAMs {score.shape}")
     bins = thresholds.size + 1
-    cells = _label_rows(label, num_classes) * num_classes + winner
+    cells = label_rows(label, num_classes) * num_classes + winner
     cells *= bins
     cells += np.searchsorted(thresholds, score, side="left")
     counts = np.bincount(cells.ravel(), minlength=(num_classes + 1) * num_classes * bins)
@@ -175,41 +113,6 @@ def confusions_from_statistics(stats: np.ndarray) -> np.ndarray:
     confusions = np.moveaxis(passed, 2, 0).copy()
     confusions[:, :, 0] += stats.sum(axis=(1, 2)) - confusions.sum(axis=2)
     return confusions
-
-
-def check_label_map(values: np.ndarray, num_classes: int, name: str, *, ignore: bool) -> np.ndarray:
-    """Return a label map as an array, or refuse it.
-
-    Args:
-        values: integer (h, w), 0..C-1, and 255 where `ignore` is set.
-        num_classes: C, background included; 1..255.
-        name: what the error line calls the map.
-        ignore: whether 255 is allowed.
-
-    Raises:
-        ValueError: on an empty array, a shape other than (h, w), a dtype that is not integer, or
-            values out of range.
-    """
-    if not 1 <= num_classes <= IGNORE:
-        raise ValueError(f"num_classes must be in 1..255, got {num_classes}")
-    values = np.asarray(values)
-    if values.ndim != 2 or values.size == 0 or values.dtype.kind not in "iu":
-        raise ValueError(
-            f"{name} must be a non-empty integer (h, w) array, got {values.dtype} {values.shape}"
-        )
-    wrong = values >= num_classes
-    if values.dtype.kind == "i":
-        wrong |= values < 0
-    if ignore:
-        wrong &= values != IGNORE
-    if wrong.any():
-        raise ValueError(f"{name} has value {values[wrong][0]}, outside 0..{num_classes - 1}")
-    return values
-
-
-def _label_rows(label: np.ndarray, num_classes: int) -> np.ndarray:
-    """Histogram row of each pixel; ignored ones share the row after the last class."""
-    return np.minimum(label.astype(np.intp), num_classes)
 
 
 def _check_thresholds(thresholds: np.ndarray) -> np.ndarray:
