@@ -1,0 +1,109 @@
+"""The backbone and the format of docs/extend.md, each saved as the page says, train and infer."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hfpl.storage.manifest import read_manifests
+from hfpl.storage.shards import Shard
+from hfpl.storage.tensors import load_tensors
+
+SCRIPT = """
+import sys
+from hfpl.cli import main
+
+for arguments in {commands!r}:
+    if main(arguments):
+        sys.exit(1)
+"""
+TRAIN, VAL = ["t0.json", "t1.json"], ["v0.json", "v1.json"]
+
+
+def example(page: str, heading: str) -> tuple[str, list[str]]:
+    """Code of a section of the page, and the settings of its command."""
+    (section,) = re.findall(rf"^## {heading}\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)
+    (code,) = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+    (commands,) = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
+    return code, shlex.split(commands.splitlines()[0])[3:]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, repository: Path) -> Path:
+    """A copy of the package with both files of the page, and what the commands wrote."""
+    folder = tmp_path_factory.mktemp("extended")
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(repository / "hfpl", folder / "hfpl", ignore=ignored)
+    page = (repository / "docs" / "extend.md").read_text(encoding="utf-8")
+    settings = []
+    for heading, file in (
+        ("A backbone", "backbones/plain.py"),
+        ("A data format", "formats/class_folders.py"),
+    ):
+        code, own = example(page, heading)
+        (folder / "hfpl" / "plugins" / file).write_text(code, encoding="utf-8")
+        settings += own
+    for number in range(24):
+        below = folder / "photos" / ("cat", "dog", "cow")[number % 3]
+        below.mkdir(parents=True, exist_ok=True)
+        pixels = np.random.default_rng(number).integers(0, 256, (6, 7, 3), dtype=np.uint8)
+        Image.fromarray(pixels).resize((56, 48)).save(below / f"{number}.jpg")
+    given = ["--images", "photos", "--threads", "1"]
+    commands = [
+        # The page's commands, on the preset that trains for a few steps.
+        ["params", "micro", *settings, "--set", "network.weights=none"],
+        ["data", "index", *given[:2], "--train-manifests", *TRAIN, "--val-manifests", *VAL],
+        ["cam", "train", *given, "--manifests", *TRAIN, "--model", "m", "--history", "h.csv"],
+        ["cam", "infer", *given, "--manifest", "v0.json", "--model", "m", "--cams", "v0.zip"],
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT.format(commands=commands)],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(folder)},
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_the_format_finds_what_lies_in_the_folders(folder):
+    train = read_manifests([folder / name for name in TRAIN])
+    val = read_manifests([folder / name for name in VAL])
+    assert train.classes == ("cat", "cow", "dog")
+    assert len(train.images) + len(val.images) == 24
+    assert 0 < len(val.images) < 12
+    for image in (*train.images, *val.images):
+        assert train.classes[image.tags[0]] == image.file.split("/")[0]
+
+
+def test_the_backbone_is_trained_and_its_cams_are_inferred(folder):
+    tensors, _ = load_tensors(folder / "m")
+    assert tensors["backbone.stem.0.weight"].shape == (16, 3, 7, 7)
+    shard = Shard(folder / "v0.zip")
+    for image in read_manifests([folder / "v0.json"]).images:
+        classes, scores = shard.scores(image.id, (48, 56), counts_from=0)
+        assert classes == list(image.tags)
+        assert scores.shape == (1, 48, 56)
+
+
+def test_a_plan_knows_both(folder, repository):
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", "-n", "-s", str(repository / "workflow" / "Snakefile")],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(folder)},
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "data_index" in done.stdout + done.stderr
+    assert "data_archive" not in done.stdout + done.stderr
