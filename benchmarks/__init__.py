@@ -1,2 +1,2 @@
 """Measurements: each step against its plain definition (``python -m benchmarks``), how cost grows
-(``python -m benchmarks.scale``), and scripts for single questions."""
+(``python -m studies.scale``), and scripts for single questions."""

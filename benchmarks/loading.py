@@ -14,13 +14,15 @@ from ruamel.yaml import YAML
 from torch import Tensor
 
 from hfpl.jobs.runtime import set_up
+from hfpl.jobs.settings import Settings
 from hfpl.params import Params
 from hfpl.params.load import validate_params
 from hfpl.params.presets import preset_text
+from hfpl.pipeline import JOBS
 from hfpl.plugins.formats.indexing import write_index
 from hfpl.plugins.formats.shapes.generate import write_shapes
 from hfpl.stages.affinity.train import train_affinity
-from hfpl.stages.cam.train import CamSettings, train_cam
+from hfpl.stages.cam.train import train_cam
 from hfpl.stages.pretrain.train import pretrain_backbone
 from hfpl.stages.segment.train import train_segment
 from hfpl.storage.manifest import read_manifests
@@ -28,7 +30,6 @@ from hfpl.storage.reading import ImageRoot
 from hfpl.storage.shards import write_shard
 from hfpl.training import stage
 from hfpl.training.samples import RandomSamples, load_batches
-from hfpl.training.stage import TrainingFiles
 
 _BATCHES = 8
 _UNMEASURED = 2
@@ -83,24 +84,38 @@ def _trainings(params: Params, folder: Path) -> dict[str, Callable[[], None]]:
     manifests = {split: [folder / f"{split}.json"] for split in ("train", "val")}
     write_index("shapes", root, {"training": "train", "val": "val"}, manifests)
     scores, labels = _write_results(root, manifests["train"], folder)
-    variant = params.variants[params.variant]
 
-    def files(name: str) -> TrainingFiles:
-        return TrainingFiles(folder / f"{name}.safetensors", folder / f"{name}.csv", name)
+    def settings(job: str) -> Settings:
+        return JOBS[job].settings(params)
 
-    given = (manifests["train"], root)
+    def files(name: str) -> dict[str, Any]:
+        return {"history": folder / f"{name}.csv", "digest": name}
+
+    given = {"images": archive, "manifests": manifests["train"], "weights": None}
+    model = folder / "model.safetensors"
     return {
         "pretrain, drawing included": lambda: pretrain_backbone(
-            params.pretrain, params.network, folder / "backbone", files("pretrain"), runtime
+            settings("pretrain"), runtime, weights=folder / "backbone", **files("pretrain")
         ),
         "cam": lambda: train_cam(
-            CamSettings(params.cam, variant, params.network), *given, None, files("cam"), runtime
+            settings("cam_train"), runtime, **given, model=model, **files("cam")
         ),
         "affinity": lambda: train_affinity(
-            params.affinity, params.network, 0, *given, scores, scores, None, files("aff"), runtime
+            settings("affinity"),
+            runtime,
+            **given,
+            low=scores,
+            high=scores,
+            model=model,
+            **files("affinity"),
         ),
         "segment": lambda: train_segment(
-            params.segment, params.network, 0, *given, labels, None, files("seg"), runtime
+            settings("segment_train"),
+            runtime,
+            **given,
+            labels=labels,
+            network=model,
+            **files("segment"),
         ),
     }
 

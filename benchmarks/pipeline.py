@@ -18,7 +18,7 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks.measure import machine
-from hfpl.params.reruns import STAGES
+from hfpl.pipeline import STAGES
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 WHOLE = "whole, by the clock"

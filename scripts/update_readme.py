@@ -43,7 +43,7 @@ def main() -> None:
     text = replaced(text, "scores", scores(rows))
     text = replaced(text, "times", times(args.results / params.dataset))
     for name in ("parts", "storage"):
-        text = replaced(text, name, printed_by(f"{name}.py", args.params, args.results))
+        text = replaced(text, name, printed_by(name, args.params, args.results))
     pages = args.readme.parent / "docs" / "ablation" / params.dataset
     for name in ("ablation", "ablation-final"):
         comparison = args.results / params.dataset / name
@@ -120,10 +120,10 @@ def times(common: Path) -> str:
     return "\n".join([machine, "", *lines, ""])
 
 
-def printed_by(script: str, params: Path, results: Path) -> str:
-    """Output of a file in benchmarks/."""
-    path = Path(__file__).parents[1] / "benchmarks" / script
-    command = [sys.executable, str(path), "--params", str(params), "--results", str(results)]
+def printed_by(study: str, params: Path, results: Path) -> str:
+    """Output of a study."""
+    files = ["--params", str(params), "--results", str(results)]
+    command = [sys.executable, "-m", f"studies.{study}", *files]
     return subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE).stdout
 
 

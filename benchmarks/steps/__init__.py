@@ -1,7 +1,4 @@
-"""The compared steps: one module each, with the plain definition, as published, and the inputs.
-
-Tests take the plain definitions from here as their reference.
-"""
+"""The compared steps: one module each, with the inputs. Plain definitions stand in tests/plain."""
 
 from importlib import import_module
 

@@ -3,7 +3,6 @@
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from benchmarks.comparison import Comparison, assert_close
 from hfpl.stages.affinity.pairs import pair_affinity, pair_indices
@@ -13,29 +12,9 @@ from hfpl.stages.walk.random_walk import (
     random_walk,
     transition_matrix,
 )
+from tests.plain.random_walk import plain_walk
 
 STRIDE, RADIUS, ALPHA, BETA, LOG_STEPS = 8, 5, 6.0, 8.0, 6
-
-
-def plain_walk(
-    cams: NDArray, affinity: Tensor, stride: int, alpha: float, beta: float, log_steps: int
-) -> NDArray:
-    """Dense squarings in the affinity's dtype, and pooling by loops."""
-    walk = affinity**beta
-    walk /= walk.sum(0)
-    for _ in range(log_steps):
-        walk = walk @ walk
-    rows, columns = -(-cams.shape[1] // stride), -(-cams.shape[2] // stride)
-    full = np.zeros((len(cams) + 1, rows * stride, columns * stride))
-    full[1:, : cams.shape[1], : cams.shape[2]] = cams
-    full[0, : cams.shape[1], : cams.shape[2]] = (1 - np.clip(cams.max(0), 0, None)) ** alpha
-    pooled = np.zeros((len(full), rows, columns))
-    for y in range(rows):
-        for x in range(columns):
-            square = full[:, y * stride : (y + 1) * stride, x * stride : (x + 1) * stride]
-            pooled[:, y, x] = square.mean((1, 2))
-    start = torch.from_numpy(pooled.reshape(len(full), -1)).to(walk)
-    return (start @ walk).numpy().reshape(pooled.shape)
 
 
 def _inputs(height: int, width: int, channels: int) -> tuple:

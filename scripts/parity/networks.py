@@ -89,7 +89,7 @@ def seam_network(arrays: Arrays) -> Iterator[Comparison]:
     for name in ("cam", "cam_rv", "logits"):
         yield close(name, getattr(output, name), arrays[name])
     for name in ("conv4", "conv5", "conv6"):
-        mean = getattr(features, name).mean((2, 3))
+        mean = features[name].mean((2, 3))
         yield close(f"{name}, mean of channels", mean, arrays[f"{name}_mean"])
 
 

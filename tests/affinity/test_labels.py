@@ -6,8 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.steps.affinity_labels import plain_label, plain_pairs
 from hfpl.stages.affinity.labels import affinity_label, mean_pool, pair_labels
+from tests.plain.affinity_labels import plain_label, plain_pairs
 
 
 @settings(deadline=None, max_examples=40)

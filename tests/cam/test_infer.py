@@ -7,7 +7,6 @@ from PIL import Image
 from ruamel.yaml import YAML
 from torch import nn
 
-from benchmarks.steps.cam_inference import plain_cams, random_network
 from hfpl.images.normalise import IMAGENET
 from hfpl.jobs.runtime import set_up
 from hfpl.params.load import validate_params
@@ -20,6 +19,7 @@ from hfpl.stages.cam.infer import image_cams, infer_cams, load_cam_network
 from hfpl.storage.manifest import ImageRecord, Manifest, write_manifest
 from hfpl.storage.shards import Shard
 from hfpl.storage.tensors import save_network
+from tests.plain.cam_inference import plain_cams, random_network
 
 CLASSES = ("a", "b", "c")
 SIZES = [(48, 40), (33, 51), (20, 20), (61, 30), (48, 40)]

@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.steps.contours import plain_counts
 from hfpl.plugins.metrics.contour_f import (
     contour_counts,
     contour_radius,
     contour_scores,
     mean_contour_f,
 )
+from tests.plain.contours import plain_counts
 
 # Thin maps reach large radii with few pixels: 1, 1, 2, 3, 3, 4, 5, 8.
 SHAPES = [(1, 1), (9, 11), (60, 130), (1, 300), (280, 2), (7, 490), (600, 5), (4, 920)]

@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.steps.cam_curve import plain_prediction
 from hfpl.plugins.metrics.miou import confusion_matrix, intersection_over_union, mean_iou
 from hfpl.stages.evaluate.cam_curve import (
     CAM_THRESHOLDS,
@@ -14,6 +13,7 @@ from hfpl.stages.evaluate.cam_curve import (
     curve_from_statistics,
     predict_from_cams,
 )
+from tests.plain.cam_curve import plain_prediction
 
 SEEDS = st.integers(0, 2**32 - 1)
 

@@ -10,7 +10,6 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from benchmarks.steps.augmentation import plain_shift
 from hfpl.images.augment import (
     jitter_colours,
     random_crop,
@@ -20,6 +19,7 @@ from hfpl.images.augment import (
 )
 from hfpl.images.normalise import IMAGENET
 from hfpl.sections.training import ColourJitter
+from tests.plain.augmentation import plain_shift
 
 SEEDS = st.integers(0, 2**32 - 1)
 SIDES = st.integers(1, 14)

@@ -7,13 +7,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.steps.feature_similarity import pairwise_loss
 from hfpl.losses import (
     FeatureSimilarityLoss,
     class_activations,
     feature_similarity_loss,
     laplacian,
 )
+from tests.plain.feature_similarity import pairwise_loss
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 

@@ -161,7 +161,7 @@ def test_shapes_and_the_forward_pass_against_its_parts():
     output = network(images)
     assert output.logits.shape == (2, 3, 5, 6)
     assert output.cam.shape == output.cam_rv.shape == (2, 3, 20, 24)
-    four, five, six = network.backbone(images)
+    four, five, six = network.backbone(images).values()
     torch.testing.assert_close(output.logits, network.fc8(six))
     small = nn.functional.interpolate(images, (5, 6), mode="bilinear", align_corners=True)
     embedded = network.f9(

@@ -49,7 +49,7 @@ def test_affinity_features_match_plain_products():
     network = affinity_network()
     with torch.no_grad():
         found = network(images()).double().numpy()
-        features = [f.double().numpy() for f in network.backbone(images())]
+        features = [f.double().numpy() for f in network.backbone(images()).values()]
     weights = [
         layer.weight.detach()[:, :, 0, 0].double().numpy()
         for layer in (network.f8_3, network.f8_4, network.f8_5, network.f9)

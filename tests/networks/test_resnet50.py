@@ -118,7 +118,9 @@ def test_features_match_the_plain_network(weights, loaded, size):
     with torch.no_grad():
         found, expected = backbone(images), plain_features(weights, images, backbone.stride)
     cells = tuple(-(-side // backbone.stride) for side in size)
-    for ours, theirs, width in zip(found, expected, backbone.channels, strict=True):
+    for ours, theirs, width in zip(
+        found.values(), expected, backbone.channels.values(), strict=True
+    ):
         assert ours.shape == (2, width, *cells)
         assert (ours - theirs).abs().max() <= 1e-4 * theirs.abs().max()
         assert theirs.std() > 0.01

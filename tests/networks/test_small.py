@@ -22,10 +22,11 @@ def test_features_have_the_size_and_widths_that_are_announced(stride, height, wi
     with torch.no_grad():
         features = backbone(torch.randn(2, 3, height, width))
     assert backbone.stride == stride
-    assert backbone.channels == (4, 5, 6)
+    assert backbone.channels == {"conv4": 4, "conv5": 5, "conv6": 6}
     grid = (-(-height // stride), -(-width // stride))
-    for feature, channels in zip(features, backbone.channels, strict=True):
-        assert feature.shape == (2, channels, *grid)
+    assert list(features) == list(backbone.channels)
+    for name, channels in backbone.channels.items():
+        assert features[name].shape == (2, channels, *grid)
 
 
 @pytest.mark.parametrize("stride", [4, 8])

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.steps.dense_crf import plain_scores
 from hfpl.plugins.refiners.crf import DenseCrf, build
 from hfpl.stages.pseudo.refine import pseudo_label_scores
+from tests.plain.dense_crf import plain_scores
 
 SMOOTH = {"sxy": 3, "compat": 3}
 PSEUDO = build(iterations=10, gaussian=SMOOTH, bilateral={"sxy": 80, "srgb": 13, "compat": 10})

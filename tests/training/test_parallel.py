@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hfpl.launcher import main as launch_command
+from hfpl.cli.launcher import main as launch_command
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -319,7 +319,7 @@ def launch(processes: int, images: Path, out: Path) -> subprocess.Popen:
     (out / "params.yaml").write_text(preset_text("micro", ["cam.epochs=1000"]))
     return subprocess.Popen(
         [
-            *[sys.executable, "-m", "hfpl.launcher", str(processes), "cam", "train"],
+            *[sys.executable, "-m", "hfpl.cli.launcher", str(processes), "cam", "train"],
             *["--params", str(out / "params.yaml"), "--log", str(out / "train.log")],
             *["--threads", "1", "--workers", "0", "--device", "cpu", "--images", str(images)],
             *["--manifests", str(images / "train-0.json"), "--weights"],

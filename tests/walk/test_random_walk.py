@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from benchmarks.steps.random_walk import plain_walk
 from hfpl.stages.walk.random_walk import (
     affinity_matrix,
     dense_affinity,
@@ -16,6 +15,7 @@ from hfpl.stages.walk.random_walk import (
     transition_matrix,
     walk_labels,
 )
+from tests.plain.random_walk import plain_walk
 
 
 def random_features(seed, height, width, channels=3):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.scale.plan import usual_shards, write_data_set
+from studies.scale.plan import usual_shards, write_data_set
 
 
 @pytest.mark.parametrize("preset", ["voc2012", "coco2014"])

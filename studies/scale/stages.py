@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from benchmarks.scale.commands import clone, noted, run
 from hfpl.params.presets import preset_text
+from studies.scale.commands import clone, noted, run
 
 
 def measure_stages(folder: Path, images: int) -> dict[str, dict[str, float]]:

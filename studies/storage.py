@@ -3,7 +3,7 @@
 Runs CAM inference, CRF and random walk of a finished run's val images in memory twice: from
 float32 CAMs, and from CAMs rounded as the shards store them.
 
-    python benchmarks/storage.py [--params params.yaml] [--results results]
+    python -m studies.storage [--params params.yaml] [--results results]
 """
 
 import argparse
@@ -13,6 +13,7 @@ import numpy as np
 
 from hfpl.jobs.runtime import set_up
 from hfpl.params import Params, load_params
+from hfpl.pipeline import JOBS
 from hfpl.plugins.metrics.contour_f import contour_counts, mean_contour_f
 from hfpl.plugins.metrics.miou import confusion_matrix, mean_iou
 from hfpl.plugins.refiners.crf import DenseCrf
@@ -75,14 +76,11 @@ def print_scores(params: Params, common: Path) -> None:
     manifests = sorted(p for p in data.glob("val-*.json") if ".masks." not in p.name)
     manifest, truths = read_manifests(manifests), read_masks(data.glob("val-*.masks.json"))
     runtime = set_up("auto")
-    variant = params.variants[params.variant]
+    inference, walk = JOBS["cam_infer"].settings(params), JOBS["walk"].settings(params)
     cam_network = load_cam_network(
-        params.cam, variant, params.network, len(manifest.classes),
-        run / "cam/model.safetensors", runtime,
-    )  # fmt: skip
-    affinity = load_affinity_network(
-        params.affinity, params.network, run / "affinity/model.safetensors", runtime
+        inference, len(manifest.classes), run / "cam/model.safetensors", runtime
     )
+    affinity = load_affinity_network(walk, run / "affinity/model.safetensors", runtime)
     threshold = params.evaluate.background_score[params.variants[params.variant].method]
     crf, alphas = DenseCrf(params.pseudo.crf), (params.pseudo.alpha_low,)
     totals: dict[tuple[str, bool], Totals] = {}

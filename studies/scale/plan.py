@@ -11,13 +11,14 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from hfpl.versioning.facts import Output, planned_outputs
 from ruamel.yaml import YAML
 
-from benchmarks.scale.commands import Done, clone, noted, run
 from hfpl.images.palette import encode_mask
+from hfpl.params import load_params
 from hfpl.params.presets import preset_text
+from hfpl.pipeline import made_by
 from hfpl.plugins.formats import layout as voc
+from studies.scale.commands import Done, clone, noted, run
 
 LAYOUTS = ("zip", "folder")
 _SIDE = 16
@@ -28,7 +29,7 @@ _BYTES_PER_IMAGE = 100
 def measure_plan(folder: Path, images: int, layout: str) -> dict[str, float]:
     """Name → value, for a data set of so many images, in a folder that is made and removed.
 
-    Names are those of :data:`benchmarks.scale.page.PLAN_COLUMNS`; seconds are the processor's.
+    Names are those of :data:`studies.scale.page.PLAN_COLUMNS`; seconds are the processor's.
     """
     with clone(folder):
         write_data_set(Path("data"), images, layout)
@@ -36,9 +37,11 @@ def measure_plan(folder: Path, images: int, layout: str) -> dict[str, float]:
         settings = [f"datasets.photographs.root={root}", f"shards={usual_shards(images)}"]
         Path("params.yaml").write_text(preset_text("photographs", settings), encoding="utf-8")
         fresh = run("snakemake", "-n")
-        outputs = planned_outputs()
+        made = list(made_by(load_params("params.yaml"), "results/photographs"))
+        outputs = [path for one in made for path in one.outputs]
         indices = {
-            r: [o.path for o in outputs if o.rule == r] for r in ("data_index", "data_masks")
+            name: [path for one in made if one.job.name == name for path in one.outputs]
+            for name in ("data_index", "data_masks")
         }
         for files in indices.values():
             run("snakemake", "--cores", "1", "--", *files)
@@ -108,11 +111,10 @@ def write_data_set(folder: Path, images: int, layout: str) -> None:
         (folder / "photographs" / name).write_bytes(content)
 
 
-def write_stand_ins(outputs: Sequence[Output], images: int) -> None:
+def write_stand_ins(outputs: Sequence[str], images: int) -> None:
     """Every result that is not there, of a size that grows with the images of its shard."""
     share = images // usual_shards(images)
-    for output in outputs:
-        path = Path(output.path)
+    for path in map(Path, outputs):
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             content = os.urandom(_BYTES_PER_IMAGE * (share if path.suffix == ".zip" else 1))

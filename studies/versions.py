@@ -1,6 +1,6 @@
 """What a version of the results costs DVC: objects and bytes, here and for a larger data set.
 
-    python benchmarks/versions.py [--params params.yaml] [--results results] [--images 10582]
+    python -m studies.versions [--params params.yaml] [--results results] [--images 10582]
                                   [--shards 16]
 
 Reads a finished run. Shards and manifests grow with the images, and their number with the shards;

@@ -1,6 +1,6 @@
 """The law of memory: per image of the set at most a kilobyte stays, never pixels."""
 
-from benchmarks.scale.memory import Kept, bytes_per_image
+from studies.scale.memory import Kept, bytes_per_image
 
 LEAST_SHARDS = 2  # of every preset
 

@@ -20,24 +20,25 @@ import hfpl.stages.segment.test
 import hfpl.stages.walk.label
 import hfpl.training.stage
 from benchmarks.measure import in_new_process, reset_peak, resident
-from benchmarks.scale.pictures import Pictures
 from hfpl.jobs.runtime import set_up
 from hfpl.networks.affinity import AffinityNetwork
 from hfpl.numerics import Runtime
 from hfpl.params import Params
 from hfpl.params.load import validate_params
 from hfpl.params.presets import preset_text
+from hfpl.pipeline import JOBS as PIPELINE
 from hfpl.plugins.backbones import build_backbone
 from hfpl.plugins.formats.layout import VOC_CLASSES
 from hfpl.plugins.methods import build_method
 from hfpl.stages.affinity.train import train_affinity
-from hfpl.stages.cam.train import CamSettings, train_cam
+from hfpl.stages.cam.train import train_cam
 from hfpl.stages.evaluate.cams import evaluate_cams
 from hfpl.stages.evaluate.masks import evaluate_masks
 from hfpl.stages.segment.train import build_deeplab, train_segment
 from hfpl.storage.tensors import save_network
 from hfpl.training.samples import load_batches
 from hfpl.training.stage import TrainingFiles
+from studies.scale.pictures import Pictures
 
 STEPS = 3
 """Of a training."""
@@ -143,60 +144,101 @@ def _of_steps(run: Callable[[Params, Pictures, Runtime, TrainingFiles], None]) -
     return measured
 
 
+def _training(pictures: Pictures, files: TrainingFiles) -> dict[str, Any]:
+    """What every training is given."""
+    return {
+        "images": pictures.folder,
+        "manifests": [pictures.manifest],
+        "weights": None,
+        "history": files.history,
+        "digest": files.digest,
+    }
+
+
 def _train_cam(params: Params, pictures: Pictures, runtime: Runtime, files: TrainingFiles) -> None:
-    settings = CamSettings(params.cam, params.variants[params.variant], params.network)
-    train_cam(settings, [pictures.manifest], pictures.root, None, files, runtime)
+    settings = PIPELINE["cam_train"].settings(params)
+    train_cam(settings, runtime, **_training(pictures, files), model=files.model)
 
 
 def _infer(params: Params, pictures: Pictures, runtime: Runtime) -> None:
-    variant = params.variants[params.variant]
-    given = ([pictures.manifest], pictures.root, pictures.folder / "model", pictures.folder / "out")
-    hfpl.stages.cam.infer.infer_cams(params.cam, variant, params.network, *given, runtime)
+    hfpl.stages.cam.infer.infer_cams(
+        PIPELINE["cam_infer"].settings(params),
+        runtime,
+        images=pictures.folder,
+        manifest=pictures.manifest,
+        model=pictures.folder / "model",
+        cams=pictures.folder / "out",
+    )
 
 
 def _refine(params: Params, pictures: Pictures, _: Runtime) -> None:
-    outputs = (pictures.folder / "low", pictures.folder / "high")
-    given = (pictures.manifest, pictures.root, pictures.cams)
-    hfpl.stages.pseudo.refine.refine_shard(params.pseudo, *given, *outputs)
+    hfpl.stages.pseudo.refine.refine_shard(
+        PIPELINE["pseudo"].settings(params),
+        images=pictures.folder,
+        manifest=pictures.manifest,
+        cams=pictures.cams,
+        low=pictures.folder / "low",
+        high=pictures.folder / "high",
+    )
 
 
 def _train_affinity(
     params: Params, pictures: Pictures, runtime: Runtime, files: TrainingFiles
 ) -> None:
-    given = ([pictures.manifest], pictures.root, [pictures.scores], [pictures.scores], None)
-    train_affinity(params.affinity, params.network, 0, *given, files, runtime)
+    settings, given = PIPELINE["affinity"].settings(params), _training(pictures, files)
+    scores = [pictures.scores]
+    train_affinity(settings, runtime, **given, low=scores, high=scores, model=files.model)
 
 
 def _walk(params: Params, pictures: Pictures, runtime: Runtime) -> None:
-    given = (pictures.manifest, pictures.root, pictures.cams, pictures.folder / "model")
     hfpl.stages.walk.label.label_shard(
-        params.walk, params.affinity, params.network, *given, pictures.folder / "out", runtime
+        PIPELINE["walk"].settings(params),
+        runtime,
+        images=pictures.folder,
+        manifest=pictures.manifest,
+        cams=pictures.cams,
+        model=pictures.folder / "model",
+        labels=pictures.folder / "out",
     )
 
 
 def _train_segment(
     params: Params, pictures: Pictures, runtime: Runtime, files: TrainingFiles
 ) -> None:
-    given = ([pictures.manifest], pictures.root, [pictures.labels], None)
-    train_segment(params.segment, params.network, 0, *given, files, runtime)
+    settings, given = PIPELINE["segment_train"].settings(params), _training(pictures, files)
+    train_segment(settings, runtime, **given, labels=[pictures.labels], network=files.model)
 
 
 def _test(params: Params, pictures: Pictures, runtime: Runtime) -> None:
-    given = (pictures.manifest, None, pictures.root, pictures.folder / "model")
-    outputs = (pictures.folder / "plain", pictures.folder / "refined")
     hfpl.stages.segment.test.segment_shard(
-        params.segment, params.network, *given, *outputs, runtime
+        PIPELINE["segment_test"].settings(params),
+        runtime,
+        images=pictures.folder,
+        manifest=pictures.manifest,
+        masks=None,
+        network=pictures.folder / "model",
+        plain=pictures.folder / "plain",
+        refined=pictures.folder / "refined",
     )
 
 
-def _evaluate(_: Params, pictures: Pictures, __: Runtime) -> float:
+def _evaluate(params: Params, pictures: Pictures, _: Runtime) -> float:
     """All six evaluations of a run: of CAMs, of scores at two alphas, of three label maps."""
-    truth = ([[pictures.manifest]], [[pictures.masks]], pictures.root)
-    output = pictures.folder / "scores.json"
+    nothing = pictures.folder / "nothing.json"
+    nothing.write_text('{"masks": []}', encoding="utf-8")
+    truth = {
+        "images": pictures.folder,
+        "train_manifests": [pictures.manifest],
+        "train_masks": [pictures.masks],
+        "val_manifests": [pictures.manifest],
+        "val_masks": [nothing],
+        "out": pictures.folder / "scores.json",
+    }
     began = time.process_time()
-    evaluate_cams(*truth, [pictures.cams], 0.25, output)
-    for results, scores in [(pictures.scores, True)] * 2 + [(pictures.labels, False)] * 3:
-        evaluate_masks("a", "b", *truth, [results], output, scores)
+    evaluate_cams(PIPELINE["evaluate_cams"].settings(params), **truth, results=[pictures.cams])
+    settings = PIPELINE["evaluate_masks"].settings(params)
+    for results, scored in [(pictures.scores, "pseudo-low")] * 2 + [(pictures.labels, "walk")] * 3:
+        evaluate_masks(settings, **truth, results=[results], scored=scored)
     return (time.process_time() - began) / pictures.count
 
 

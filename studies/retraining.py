@@ -3,7 +3,7 @@
 Of a finished run, trains AffinityNet and the segmentation network anew: with several seeds, from
 the stored CAMs and from CAMs and CRF scores kept as float32. Scores val.
 
-    python benchmarks/retraining.py [--params params.yaml] [--results results] [--seeds 0 1 2]
+    python -m studies.retraining [--params params.yaml] [--results results] [--seeds 0 1 2]
 """
 
 import argparse
@@ -100,10 +100,10 @@ class Run:
                          "--labels", self._shard("walk", split, k))  # fmt: skip
         model = self.folder / f"segment-{seed}.safetensors"
         self._do("segment train", *training, "--labels", *self._all(self._shard, "walk", "train"),
-                 "--model", model, "--history", history)  # fmt: skip
+                 "--network", model, "--history", history)  # fmt: skip
         for k in self.shards:
             self._do("segment test", "--images", self.root, "--manifest", self._manifest("val", k),
-                     "--masks", self._manifest("val", k, ".masks"), "--model", model,
+                     "--masks", self._manifest("val", k, ".masks"), "--network", model,
                      "--plain", self._shard("none", "val", k),
                      "--refined", self._shard("CRF", "val", k))  # fmt: skip
         return {name: self._score(*step) for name, step in STEPS.items()}
@@ -120,9 +120,10 @@ class Run:
             truth += [f"--{split}-manifests", *self._all(self._manifest, split)]
             truth += [f"--{split}-masks", *files]
         kind = "walk" if stage == "walk" else post
+        scored = {"walk": "walk", "none": "segment-plain", "CRF": "segment-crf"}[kind]
         out = self.folder / "scores.json"
         self._do("evaluate masks", *truth, "--results", *self._all(self._shard, kind, "val"),
-                 "--out", out, "--stage", stage, "--post-processing", post)  # fmt: skip
+                 "--out", out, "--scored", scored)  # fmt: skip
         (row,) = (r for r in json.loads(out.read_text())["rows"] if r["split"] == "val")
         return row["miou"], row["contour_f"]
 

@@ -8,10 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from benchmarks.scale.page import by_number
-from hfpl.params.reruns import STAGES
+from hfpl.pipeline import STAGES
 from hfpl.stages.report.plots import plot_style, save_figure
 from hfpl.stages.report.style import ACCENT, DEEP, MIDDLE, MUTED
+from studies.scale.page import by_number
 
 Line = tuple[Sequence[float], Sequence[float]]
 """Places and values."""

@@ -1,6 +1,6 @@
 """What the networks of VOC and COCO cost in floating-point operations, and so in hours on GPUs.
 
-    python -m benchmarks.operations [--teraflops 100]
+    python -m studies.operations [--teraflops 100]
 
 Counted, not timed: torch counts the operations of the backbone's forward pass (a multiplication and
 an addition are two); a training step takes three times as many, one for the pass and two for the

@@ -1,2 +1,2 @@
 """How time and memory grow with the number of images and with their size
-(``python -m benchmarks.scale``)."""
+(``python -m studies.scale``)."""

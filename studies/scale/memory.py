@@ -107,7 +107,8 @@ class Made:
             for image_id in self.ids:
                 archive.writestr(f"{image_id}.png", b"")
             channels = {r.id: [0, *(tag + 1 for tag in r.tags)] for r in records}
-            archive.writestr("index.json", json.dumps(channels))
+            index = {"counts_from": 1, "images": channels}
+            archive.writestr("index.json", json.dumps(index))
 
 
 def _digest(number: int) -> str:

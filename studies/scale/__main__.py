@@ -1,11 +1,11 @@
 """How time and memory grow: with the number of images, with their size, and to VOC and COCO.
 
-    python -m benchmarks.scale plan    [--images 100 1000 10000 80000] [--layout zip folder]
-    python -m benchmarks.scale stages  [--images 100 500 2000]
-    python -m benchmarks.scale memory
-    python -m benchmarks.scale sizes   [--sides 64 128 256 512] [--jobs JOB ...]
-    python -m benchmarks.scale presets [--jobs JOB ...]
-    python -m benchmarks.scale draw
+    python -m studies.scale plan    [--images 100 1000 10000 80000] [--layout zip folder]
+    python -m studies.scale stages  [--images 100 500 2000]
+    python -m studies.scale memory
+    python -m studies.scale sizes   [--sides 64 128 256 512] [--jobs JOB ...]
+    python -m studies.scale presets [--jobs JOB ...]
+    python -m studies.scale draw
 
 ``plan``: in a clone of the last commit and on tiny pictures, indexing, a plan and DVC's commands.
 ``stages``: whole runs of the preset micro in such a clone. ``memory``: what stays in memory per
@@ -26,7 +26,7 @@ from typing import Any
 import torch
 
 from benchmarks.measure import machine
-from benchmarks.scale.commands import REPOSITORY
+from studies.scale.commands import REPOSITORY
 
 KEPT = REPOSITORY / "docs" / "scale.json"
 PRESET, PRESET_SIDE = "voc2012", 448
@@ -35,7 +35,7 @@ _DEFAULTS = {"plan": (100, 1000, 10_000, 80_000), "stages": (100, 500, 2000)}
 
 def main(arguments: list[str] | None = None) -> None:
     """Measure what is asked for and keep it, or draw."""
-    parser = argparse.ArgumentParser(prog="benchmarks.scale", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="studies.scale", description=__doc__.splitlines()[0])
     parser.add_argument("what", choices=("plan", "stages", "memory", "sizes", "presets", "draw"))
     parser.add_argument("--images", type=int, nargs="+", help="numbers of images")
     parser.add_argument("--layout", nargs="+", choices=("zip", "folder"), default=["zip", "folder"])
@@ -45,8 +45,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--kept", type=Path, default=KEPT, help="what has been measured (.json)")
     args = parser.parse_args(arguments)
     if args.what == "draw":
-        from benchmarks.scale.figure import draw
-        from benchmarks.scale.page import write_page
+        from studies.scale.figure import draw
+        from studies.scale.page import write_page
 
         measured = read(args.kept)
         draw(measured, args.kept.with_suffix(".png"))
@@ -90,7 +90,7 @@ def where() -> str:
 
 
 def _plan(args: argparse.Namespace, kept: _Kept) -> None:
-    from benchmarks.scale.plan import measure_plan
+    from studies.scale.plan import measure_plan
 
     for images in args.images or _DEFAULTS["plan"]:
         for layout in args.layout:
@@ -99,7 +99,7 @@ def _plan(args: argparse.Namespace, kept: _Kept) -> None:
 
 
 def _stages(args: argparse.Namespace, kept: _Kept) -> None:
-    from benchmarks.scale.stages import measure_stages
+    from studies.scale.stages import measure_stages
 
     for images in args.images or _DEFAULTS["stages"]:
         folder = args.folder / f"stages-{images}"
@@ -107,7 +107,7 @@ def _stages(args: argparse.Namespace, kept: _Kept) -> None:
 
 
 def _memory(_: argparse.Namespace, kept: _Kept) -> None:
-    from benchmarks.scale.memory import bytes_per_image
+    from studies.scale.memory import bytes_per_image
 
     kept.add(lambda: {name: asdict(value) for name, value in bytes_per_image().items()}, "bytes")
 
@@ -124,7 +124,7 @@ def _presets(args: argparse.Namespace, kept: _Kept) -> None:
 def _jobs(
     jobs: list[str] | None, kept: _Kept, preset: str, side: int, training: int, images: int
 ) -> None:
-    from benchmarks.scale.jobs import JOBS, TRAININGS, job_cost
+    from studies.scale.jobs import JOBS, TRAININGS, job_cost
 
     for job in jobs or JOBS:
         count = training if job in TRAININGS.values() else images

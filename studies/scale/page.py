@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.scale.estimate import CORES, SIZES, core_hours, images_read
-from benchmarks.scale.jobs import JOBS
-from benchmarks.scale.memory import Kept
-from hfpl.params.reruns import STAGES
+from hfpl.pipeline import STAGES
 from hfpl.storage.atomic import write_text
+from studies.scale.estimate import CORES, SIZES, core_hours, images_read
+from studies.scale.jobs import JOBS
+from studies.scale.memory import Kept
 
 PLAN_COLUMNS = {
     "jobs": "jobs",
@@ -28,8 +28,8 @@ LAYOUTS = {"zip": "Pictures in one zip", "folder": "Pictures in a folder"}
 _HEAD = """# Scale
 
 How time and memory grow: with the number of images, with their size, and what that makes of VOC
-and COCO. Written by `python -m benchmarks.scale draw` from [scale.json](scale.json), to which
-`python -m benchmarks.scale plan` (`stages`, `memory`, `sizes`, `presets`) adds what it measures.
+and COCO. Written by `python -m studies.scale draw` from [scale.json](scale.json), to which
+`python -m studies.scale plan` (`stages`, `memory`, `sizes`, `presets`) adds what it measures.
 
 ![Time and memory against images and pixels](scale.png)
 

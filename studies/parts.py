@@ -1,7 +1,7 @@
 """Where the CAMs of the embedded data set respond: on heads, on bodies, or elsewhere.
 
-    python benchmarks/parts.py [--params params.yaml] [--results results] [--variants seam ...]
-    python benchmarks/parts.py --labels [...]
+    python -m studies.parts [--params params.yaml] [--results results] [--variants seam ...]
+    python -m studies.parts --labels [...]
 
 For every class of every training image of finished runs: the CAM's mean over the class's heads,
 over the rest of its objects, over other classes and over the background. With --labels: what the
