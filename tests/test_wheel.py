@@ -37,9 +37,11 @@ def test_the_wheel_brings_the_losses_alone(repository: Path, tmp_path: Path):
     run(sys.executable, "-m", "build", "--wheel", "--outdir", tmp_path, repository)
     (wheel,) = tmp_path.glob("hfpl-*.whl")
     names = zipfile.ZipFile(wheel).namelist()
-    assert "hfpl/params/presets/demo.yaml" in names
+    assert {"hfpl/code.yaml", "hfpl/params/presets/demo.yaml"} <= set(names)
     assert any(name.endswith("licenses/LICENSE") for name in names)
-    assert not any(name.startswith(("tests/", "workflow/", "benchmarks/")) for name in names)
+    assert not any(
+        name.startswith(("tests/", "workflow/", "benchmarks/", "studies/")) for name in names
+    )
 
     venv.create(tmp_path / "empty", with_pip=True)
     python = tmp_path / "empty" / "bin" / "python"

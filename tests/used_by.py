@@ -16,10 +16,12 @@ USED_BY = {
     "shards": {"data_index"},
     "datasets.shapes.format": {"data_archive", "data_index", "data_masks"},
     "datasets.shapes": {"data_archive"},
-    # The threshold that is fixed beforehand is the method's.
-    "variants.seam-isl-fsl.method": {*CAM, "evaluate_cams"},
-    "variants.seam-isl-fsl.seed": TRAININGS,
-    "variants.seam-isl-fsl": {"cam_train"},
+    # Its name says the method, whose threshold is fixed beforehand.
+    "variant": {*CAM, "evaluate_cams"},
+    "grid.losses.isl-fsl": {"cam_train"},
+    "grid.seed": TRAININGS,
+    "grid": set(),
+    "variants": set(),
     "network.weights": TRAININGS,
     "network": {"pretrain", *NETWORKS},
     "pretrain": {"pretrain"},

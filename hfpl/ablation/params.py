@@ -14,15 +14,19 @@ class Ablation(Section):
     """Runs that 'snakemake ablation' compares."""
 
     seeds: Annotated[list[Seed], Field(min_length=1)] = Field(
-        description="each variant is run with each of them, in place of the seed in its row"
+        title="each variant is run with each of them",
+        description="each variant is run with each of them, in place of the seed in its row",
     )
     variants: list[Name] = Field(description="entries of variants")
     sweeps: dict[Name, list[Change]] = Field(
-        description="variant → values of the section cam, one changed at a time: cam.fsl.mu=3.0"
+        title="variant → changes of one value of the section cam",
+        description="variant → values of the section cam, one changed at a time: cam.fsl.mu=3.0",
     )
     remark: str = Field(
-        description="stands above the tables: how the values of the added losses were chosen"
+        title="stands above the tables",
+        description="stands above the tables: how the values of the added losses were chosen",
     )
     final: list[Name] = Field(
-        description="entries of variants that 'snakemake ablation-final' carries to segmentation"
+        title="variants that go on to segmentation",
+        description="entries of variants that 'snakemake ablation-final' carries to segmentation",
     )

@@ -15,7 +15,7 @@ from hfpl.jobs.alone import alone, stop_with_run
 from hfpl.jobs.progress import Interrupted
 
 _OF_STAGES = {
-    "data": ("generate, download, convert or index a data set", {"sources": "hfpl.cli.sources"}),
+    "data": ("draw, download, convert or index a data set", {"sources": "hfpl.cli.sources"}),
     "pretrain": ("backbone weights from scratch", {}),
     "cam": ("train the CAM network, infer CAMs", {}),
     "pseudo": ("refine CAMs by a dense CRF", {}),

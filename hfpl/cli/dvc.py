@@ -75,8 +75,8 @@ def _declare(params: Params, local: Collection[str]) -> None:
 
 
 def _run(args: argparse.Namespace) -> str:
-    from hfpl.versioning.declare import dvc_yaml, local_stages, results_of
-    from hfpl.versioning.memory import Memory
+    from hfpl.versioning.declare import RESULTS, dvc_yaml, local_stages, results_of
+    from hfpl.versioning.memory import as_planned
     from hfpl.versioning.records import write_records
     from hfpl.versioning.run import run_snakemake
 
@@ -88,14 +88,14 @@ def _run(args: argparse.Namespace) -> str:
         raise ValueError(f"{args.stage}: the run has no such stage")
     if run_snakemake(["--cores", "all", "--", *own]).returncode:
         raise ValueError(f"{args.stage}: the run has failed")
-    write_records(sorted({Path(path).parent for path in own}), Memory().read)
+    write_records(sorted({Path(path).parent for path in own}), as_planned(Path(RESULTS)))
     return f"stage {args.stage}: {len(own)} results"
 
 
 def _commit(args: argparse.Namespace) -> str:
-    from hfpl.versioning.declare import local_stages, results_of
+    from hfpl.versioning.declare import RESULTS, local_stages, results_of
     from hfpl.versioning.dvc import run_dvc
-    from hfpl.versioning.memory import Memory
+    from hfpl.versioning.memory import as_planned
     from hfpl.versioning.records import write_records
     from hfpl.versioning.run import run_snakemake
 
@@ -106,7 +106,7 @@ def _commit(args: argparse.Namespace) -> str:
     params = load_params(PARAMS)
     _declare(params, local_stages(DECLARATION))
     folders = sorted({Path(path).parent for path, _ in results_of(params)})
-    records = write_records(folders, Memory().read)
+    records = write_records(folders, as_planned(Path(RESULTS)))
     run_dvc("commit", "--quiet", "--force")
     return (
         f"results of {len(records)} stages are DVC's now; "

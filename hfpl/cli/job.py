@@ -137,7 +137,7 @@ def _key(args: argparse.Namespace, job: Job) -> dict[str, Any]:
         if "variant" in job.names:
             args.variant = args.variant or params.variant
         _check(args, job, params)
-        return job.key(params)
+        return {**job.key(params), **job.located(params)}
     try:
         key = dict(json.loads(args.settings))
         planned = key["code"]

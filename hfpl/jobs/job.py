@@ -100,6 +100,7 @@ class Job:
         function: ``module:function`` that does it, called with the settings, on a ``network`` or
             ``training`` also with the :class:`hfpl.numerics.Runtime`, and with its files by name.
         reads: prefixes of the parameters that its results depend on; see :meth:`values`.
+        places: prefixes of parameters that it may read and no result depends on: where files lie.
         inputs, outputs: its files.
         images: whether it reads the data set's images (keyword ``images``).
         downloads: whether it takes the folder of downloads (keyword ``downloads``).
@@ -113,6 +114,7 @@ class Job:
     help: str
     function: str
     reads: Callable[[Params], Iterable[str]]
+    places: Callable[[Params], Iterable[str]] = lambda params: ()
     inputs: tuple[File, ...] = ()
     outputs: tuple[File, ...] = ()
     images: bool = False
@@ -143,14 +145,11 @@ class Job:
 
     def values(self, params: Params) -> dict[str, Any]:
         """Declared parameters, dotted key → value; chosen entries as ``chosen.variant.seed``."""
-        content = params.content
-        found: dict[str, Any] = {}
-        for prefix in self.reads(params):
-            node: Any = content
-            for part in prefix.split("."):
-                node = node.get(part, {}) if isinstance(node, dict) else {}
-            _collect(prefix, node, found)
-        return dict(sorted(found.items()))
+        return _values_of(params.content, self.reads(params))
+
+    def located(self, params: Params) -> dict[str, Any]:
+        """As :meth:`values`, of the parameters that no result depends on."""
+        return _values_of(params.content, self.places(params))
 
     def key(self, params: Params) -> dict[str, Any]:
         """All that the results depend on besides the inputs: values, and the code as ``code``.
@@ -164,8 +163,9 @@ class Job:
 
     def settings(self, values: Params | Values) -> Settings:
         """What its function reads, of whole parameters or of the values that a rule hands over."""
-        given = values if isinstance(values, Mapping) else self.values(values)
-        return Settings(given, self.name)
+        if not isinstance(values, Mapping):
+            values = {**self.values(values), **self.located(values)}
+        return Settings(values, self.name)
 
     def made(self, params: Params, common: str) -> Iterator[Made]:
         """Every run of it with these parameters, for the variant that they choose."""
@@ -191,6 +191,17 @@ class Job:
                 tuple(filled(path, names) for path in inputs),
                 tuple(filled(path, names) for path in outputs),
             )
+
+
+def _values_of(content: dict[str, Any], prefixes: Iterable[str]) -> dict[str, Any]:
+    """Dotted keys below prefixes with their values, sorted."""
+    found: dict[str, Any] = {}
+    for prefix in prefixes:
+        node: Any = content
+        for part in prefix.split("."):
+            node = node.get(part, {}) if isinstance(node, dict) else {}
+        _collect(prefix, node, found)
+    return dict(sorted(found.items()))
 
 
 def filled(path: str, wildcards: Mapping[str, object]) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from hfpl.params.grid import with_rows
 from hfpl.params.root import Params
 from hfpl.sections.suggest import suggest, suggest_near
 
@@ -57,7 +58,7 @@ def _other_entry(keys: list[str], content: dict[str, Any]) -> str:
     if len(keys) != 2 or keys[0] not in _TABLES:
         return ""
     table, name = keys
-    return suggest_near(name, (other for other in content[table] if other != name))
+    return suggest_near(name, (o for o in with_rows(content)[table] if o != name))
 
 
 def _misspelt(location: tuple, keys: list[str], content: dict[str, Any]) -> list[str]:

@@ -5,6 +5,7 @@ workflow's dry run loads no torch.
 """
 
 import ast
+import re
 from collections.abc import Mapping
 from functools import cache
 from importlib.util import find_spec
@@ -60,6 +61,21 @@ def check_refiner(key: str, section: Refined) -> list[str]:
     name = section.refiner
     options = section.model_dump().get(name, {}) if name in known else {}
     return found or check_options(f"{key}.refiner", package, name, f"{key}.{name}", options)
+
+
+@cache
+def option_help(package: str, name: str) -> dict[str, str]:
+    """Option of a plug-in's ``build`` → what the docstring of ``build`` says of it, in a line."""
+    folder = Path(next(iter(find_spec(package).submodule_search_locations)))
+    files = (folder / f"{name}.py", folder / name / "__init__.py")
+    file = next((file for file in files if file.is_file()), None)
+    if file is None:
+        return {}
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    builds = (n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == "build")
+    arguments = (ast.get_docstring(next(builds)) or "").partition("Args:")[2]
+    found = re.findall(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", arguments, re.MULTILINE)
+    return {option: " ".join(text.split()).rstrip(".") for option, text in found}
 
 
 @cache

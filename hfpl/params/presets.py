@@ -1,18 +1,20 @@
 """Presets: whole parameter files, or a base preset with what differs from it."""
 
-import io
 from collections.abc import Iterable, Mapping
 from importlib.resources import files
+from itertools import takewhile
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from hfpl.params.load import ParamsError, set_value, validate_params
+from hfpl.params.writing import as_yaml
 from hfpl.sections.suggest import suggest
 
 _FOLDER = files("hfpl.params") / "presets"
-_REPLACED = ("datasets", "options", "sweeps")  # tables a preset replaces whole instead of merging
+_REPLACED = ("datasets", "options", "sweeps", "losses")
+"""Tables that a preset replaces whole instead of merging; so is an optimiser of another name."""
 
 
 def preset_names() -> list[str]:
@@ -21,7 +23,7 @@ def preset_names() -> list[str]:
 
 
 def preset_text(name: str, settings: Iterable[str] = ()) -> str:
-    """A resolved and checked parameter file as text, comments included.
+    """A resolved and checked parameter file as text, with a comment beside each value.
 
     Args:
         name: a preset.
@@ -30,32 +32,38 @@ def preset_text(name: str, settings: Iterable[str] = ()) -> str:
     Raises:
         ParamsError: unknown preset, malformed setting, or parameters that do not hold.
     """
-    content = _read(name)
+    content, about = _read(name)
     for setting in settings:
         _apply(content, setting)
-    buffer = io.StringIO()
-    _yaml().dump(content, buffer)
-    text = buffer.getvalue()
-    validate_params(YAML(typ="safe", pure=True).load(text), source=f"preset {name}")
-    return text
+    validate_params(content, source=f"preset {name}")
+    return as_yaml(content, about)
 
 
-def _read(name: str) -> Any:
+def _read(name: str) -> tuple[dict[str, Any], str]:
+    """Content of a preset, merged over its bases, and the comment that opens its file."""
     if name not in preset_names():
         raise ParamsError(f"preset '{name}': unknown{suggest(name, preset_names())}")
-    content = _yaml().load((_FOLDER / f"{name}.yaml").read_text(encoding="utf-8"))
+    text = (_FOLDER / f"{name}.yaml").read_text(encoding="utf-8")
+    content = YAML(typ="safe", pure=True).load(text)
+    opening = takewhile(lambda line: line.startswith("#"), text.splitlines())
+    about = "\n".join(line.removeprefix("#").strip() for line in opening)
     base = content.pop("base", None)
     if base is None:
-        return content
-    merged = _read(base)
+        return content, about
+    merged, _ = _read(base)
     _merge(merged, content)
-    return merged
+    return merged, about
 
 
 def _merge(target: Any, changes: Mapping[str, Any]) -> None:
     for key, value in changes.items():
         mergeable = isinstance(value, Mapping) and isinstance(target.get(key), Mapping)
-        if mergeable and key not in _REPLACED:
+        other = (
+            mergeable
+            and key == "optimiser"
+            and value.get("name", "") not in ("", target[key]["name"])
+        )
+        if mergeable and key not in _REPLACED and not other:
             _merge(target[key], value)
         else:
             target[key] = value
@@ -69,10 +77,3 @@ def _apply(content: Any, setting: str) -> None:
         set_value(content, key, text)
     except YAMLError:
         raise ParamsError(f"--set {setting}: '{text}' is not a YAML value") from None
-
-
-def _yaml() -> YAML:
-    yaml = YAML()
-    yaml.width = 100
-    yaml.preserve_quotes = True
-    return yaml

@@ -3,10 +3,11 @@
 from functools import cached_property
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from hfpl.ablation.params import Ablation
 from hfpl.params.dataset import Dataset
+from hfpl.params.grid import Grid, with_rows
 from hfpl.sections.network import Network
 from hfpl.sections.section import Count, Name, Section
 from hfpl.stages.affinity.params import Affinity
@@ -25,8 +26,11 @@ class Params(Section):
     dataset: Name = Field(description="which entry of datasets to use")
     variant: Name = Field(description="which entry of variants to run")
     shards: Count = Field(description="files that each split's per-image results are spread over")
-    datasets: dict[Name, Dataset]
-    variants: dict[Name, Variant]
+    datasets: dict[Name, Dataset] = Field(description="data sets by name")
+    grid: Grid
+    variants: dict[Name, Variant] = Field(
+        description="single variants, and rows of the grid where something differs"
+    )
     network: Network
     pretrain: Pretrain
     cam: Cam
@@ -37,6 +41,11 @@ class Params(Section):
     evaluate: Evaluate
     report: Report
     ablation: Ablation
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_the_grid(cls, content: Any) -> Any:
+        return with_rows(content)
 
     @property
     def chosen_dataset(self) -> Dataset:
@@ -51,8 +60,17 @@ class Params(Section):
     def file_key(self, key: str) -> str:
         """The key of params.yaml that a job's key stands for: ``chosen`` are entries of tables."""
         kind, dot, rest = key.removeprefix("chosen.").partition(".")
-        named = {"dataset": f"datasets.{self.dataset}", "variant": f"variants.{self.variant}"}
-        return f"{named[kind]}{dot}{rest}" if key.startswith("chosen.") else key
+        if not key.startswith("chosen."):
+            return key
+        if kind == "dataset":
+            return f"datasets.{self.dataset}{dot}{rest}"
+        losses = self.grid.losses_of(self.variant)
+        same = {"seed": self.grid.seed, "method": self.chosen_variant.method}
+        same |= self.grid.losses[losses].model_dump() if losses else {}
+        if losses is None or same.get(rest) != getattr(self.chosen_variant, rest, None):
+            return f"variants.{self.variant}{dot}{rest}"
+        # Of a variant of the grid, its name says the method.
+        return {"seed": "grid.seed", "method": "variant"}.get(rest, f"grid.losses.{losses}.{rest}")
 
     def of_variant(self, name: str) -> "Params":
         """The same parameters with another variant chosen."""

@@ -9,7 +9,7 @@ class CrfGaussian(Section):
     """Smoothness kernel of the dense CRF."""
 
     sxy: Positive = Field(description="standard deviation in pixels")
-    compat: Positive
+    compat: Positive = Field(description="weight of the kernel")
 
 
 class CrfBilateral(Section):
@@ -17,12 +17,12 @@ class CrfBilateral(Section):
 
     sxy: Positive = Field(description="standard deviation in pixels")
     srgb: Positive = Field(description="standard deviation in grey levels (0 to 255)")
-    compat: Positive
+    compat: Positive = Field(description="weight of the kernel")
 
 
 class Crf(Section):
     """Dense CRF with two pairwise kernels."""
 
-    iterations: Count
+    iterations: Count = Field(description="of mean-field inference")
     gaussian: CrfGaussian
     bilateral: CrfBilateral

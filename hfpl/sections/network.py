@@ -33,8 +33,9 @@ StageWeights = Annotated[
     str,
     AfterValidator(_starts_stage),
     Field(
+        title="network, or a file for this stage alone",
         description="'network' (its backbone weights), or a file to start from: the stage's whole "
-        "network or a backbone"
+        "network or a backbone",
     ),
 ]
 
@@ -49,16 +50,18 @@ class Network(Section):
     backbone: Name = Field(description="name of a file in hfpl/plugins/backbones")
     options: Options = Field(description="keyword arguments of its build()")
     weights: Annotated[str, AfterValidator(_starts_all)] = Field(
+        title="pretrain, none, or a file (.safetensors, .pth, .params)",
         description="'pretrain' (made by the stage pretrain), 'none' (random), or a file: "
-        ".safetensors, .pth or .params"
+        ".safetensors, .pth or .params",
     )
 
 
 StageNetwork = Annotated[
     Network | Literal["default"],
     Field(
+        title="default (the section network), or one of its own",
         description="'default': the network of the section network; or one of the stage's own: "
-        "backbone, options and weights"
+        "backbone, options and weights",
     ),
 ]
 

@@ -16,7 +16,8 @@ class Refined(Section):
     model_config = ConfigDict(extra="allow")
 
     refiner: Name = Field(
+        title="a file in hfpl/plugins/refiners; its options follow",
         description="name of a file in hfpl/plugins/refiners; beside it, by the same name, its "
-        "options: the keyword arguments of its build()"
+        "options: the keyword arguments of its build()",
     )
     crf: Crf

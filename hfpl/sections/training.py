@@ -28,14 +28,19 @@ class _Optimiser(Section):
 class Sgd(_Optimiser):
     """Stochastic gradient descent, the papers' optimiser."""
 
-    name: Literal["sgd"]
-    momentum: Annotated[float, Field(ge=0, lt=1)]
+    name: Literal["sgd"] = Field(description="sgd or adamw")
+    momentum: Annotated[float, Field(ge=0, lt=1)] = Field(
+        description="the published code's is the weight decay by mistake"
+    )
 
 
 class AdamW(_Optimiser):
-    """Adam with decoupled weight decay: small networks from weak weights learn faster with it."""
+    """Adam with decoupled weight decay.
 
-    name: Literal["adamw"]
+    Small networks from weak weights learn faster with it.
+    """
+
+    name: Literal["adamw"] = Field(description="sgd or adamw")
 
 
 Optimiser = Annotated[Sgd | AdamW, Field(discriminator="name")]
@@ -44,9 +49,9 @@ Optimiser = Annotated[Sgd | AdamW, Field(discriminator="name")]
 class ColourJitter(Section):
     """Random colour changes in random order; each factor is drawn from 1 ± value."""
 
-    brightness: Fraction
-    contrast: Fraction
-    saturation: Fraction
+    brightness: Fraction = Field(description="factor is drawn from 1 ± this")
+    contrast: Fraction = Field(description="factor is drawn from 1 ± this")
+    saturation: Fraction = Field(description="factor is drawn from 1 ± this")
     hue: Annotated[float, Field(ge=0, le=0.5)] = Field(
         description="shift, as a share of the circle"
     )

@@ -56,6 +56,13 @@ class Memory:
         self._store._delete_record(str(path))
 
 
+def as_planned(results: Path) -> Callable[[Path], dict[str, Any] | None]:
+    """What a plan takes for remembered of a result: Snakemake's memory, or the record beside it."""
+    read = Memory().read
+    contents = settle(results, read).contents
+    return lambda path: contents.get(path) or read(path)
+
+
 def attach(workflow: Any, results: Path) -> None:
     """Make a workflow that is being parsed see the records of results, and clear up when it runs.
 

@@ -105,7 +105,7 @@ def digest(run: str, key: str | None = None, value: object = None, **more) -> st
         *path, last = key.split(".")
         node = content
         for part in path:
-            node = node[part]
+            node = node.setdefault(part, {})
         node[last] = value
     settings = {"content": [], "final": False, **more}
     return run_key(resolve(validate_params(content), run), settings.pop("content"), **settings)

@@ -49,36 +49,35 @@ def with_content(**tables: dict) -> Params:
     return Params.model_validate(content)
 
 
-@pytest.mark.parametrize("variant", list(DEMO["variants"]))
+@pytest.mark.parametrize("variant", list(PARAMS.variants))
 @pytest.mark.parametrize("job", list(JOBS))
 def test_active_keys_stand_in_the_file_with_the_same_values(job, variant):
     found = read(PARAMS, job, variant)
     # A method without options has a section without keys.
-    found = {key: value for key, value in found.items() if value != {}}
+    found = {key: value for key, value in found.items() if value != {} and key != "variant"}
     assert set(found) <= set(LEAVES)
     assert found == {key: LEAVES[key] for key in found}
 
 
 def test_every_value_of_the_demo_matters_to_some_job():
-    active = {key for job in JOBS for name in DEMO["variants"] for key in read(PARAMS, job, name)}
-    # The name of the variant only says which of the entries are active, and the ablation which runs
-    # there are.
+    active = {key for job in JOBS for name in PARAMS.variants for key in read(PARAMS, job, name)}
+    # The grid says which variants there are, and the ablation which runs.
     unused = {key for key in set(LEAVES) - active if not key.startswith("ablation.")}
-    assert unused == {"variant"}
+    assert unused == {"grid.methods"}
 
 
 def test_keys_matter_to_the_jobs_that_use_them_and_to_no_others():
-    other_variants = tuple(f"variants.{v}." for v in DEMO["variants"] if v != DEMO["variant"])
+    others = tuple(f"grid.losses.{name}." for name in DEMO["grid"]["losses"] if name != "isl-fsl")
     wrong = {}
     for key in LEAVES:
-        if key == "variant" or key.startswith(other_variants):
+        if key.startswith(others):
             continue
         if users(key, PARAMS) != expected(key):
             wrong[key] = users(key, PARAMS)
     assert wrong == {}
 
 
-@pytest.mark.parametrize("variant", list(DEMO["variants"]))
+@pytest.mark.parametrize("variant", list(PARAMS.variants))
 def test_settings_of_a_loss_that_is_off_are_no_dependency(variant):
     chosen = PARAMS.variants[variant]
     isl = {"cam_train"} if chosen.isl != "none" else set()
@@ -123,13 +122,10 @@ def test_options_of_another_refiner_are_no_dependency():
 
 
 def everything(content: dict) -> dict[tuple[str, str], dict]:
-    """Active parameters of every job of every variant."""
+    """What every job of every variant reads."""
     params = validate_params(content)
-    found = {(v, job): read(params, job, v) for v in params.variants for job in JOBS}
-    # The names of variants are no values.
-    return {
-        k: {a.replace(f"variants.{k[0]}.", ""): b for a, b in v.items()} for k, v in found.items()
-    }
+    of = {name: params.of_variant(name) for name in params.variants}
+    return {(v, job): JOBS[job].values(of[v]) for v in params.variants for job in JOBS}
 
 
 @pytest.mark.parametrize(
@@ -149,7 +145,7 @@ def test_a_row_matters_to_its_variant_and_options_to_their_method_s(key, value, 
     *path, last = key.split(".")
     node = content
     for part in path:
-        node = node[part]
+        node = node.setdefault(part, {})
     node[last] = value
     before, after = everything(DEMO), everything(content)
     found = {}
@@ -158,8 +154,8 @@ def test_a_row_matters_to_its_variant_and_options_to_their_method_s(key, value, 
             found.setdefault(variant, set()).add(job)
     if not key.startswith("variants."):
         ((method, jobs),) = changed.items()
-        rows = DEMO["variants"]
-        changed = {name: jobs for name, row in rows.items() if row["method"] == method}
+        rows = PARAMS.variants
+        changed = {name: jobs for name, row in rows.items() if row.method == method}
         assert len(changed) >= 4
     assert found == changed
 
@@ -186,14 +182,17 @@ def test_the_place_of_a_folder_is_no_dependency_and_its_lists_are():
     assert users("datasets.mine.root", params) == set()
 
 
-def test_where_a_download_comes_from_checks_it_again_and_its_name_converts_it():
+def test_a_checksum_is_a_dependency_and_a_mirror_is_none():
     params = validate_params(YAML(typ="safe", pure=True).load(preset_text("voc2012")))
     source = "datasets.voc2012.sources.trainval"
-    for key in ("md5", "urls", "size"):
-        assert users(f"{source}.{key}", params) == {"data_download"}
-    assert users(f"{source}.file", params) == {"data_download", "data_archive"}
+    used = {"md5": {"data_download"}, "urls": set(), "file": set(), "size": set()}
+    for key, jobs in used.items():
+        assert users(f"{source}.{key}", params) == jobs
     wanted = {"data_archive", "data_index", "data_masks"}
     assert users("datasets.voc2012.format", params) == wanted
+    # The job is told all the same, and may read it.
+    settings = JOBS["data_download"].settings(params)
+    assert settings.chosen.dataset.sources.trainval.file == "VOCtrainval_11-May-2012.tar"
 
 
 def test_a_folder_s_size_and_share_matter_to_its_index_alone():

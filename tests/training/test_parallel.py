@@ -18,12 +18,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hfpl.cli.launcher import main as launch_command
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from ruamel.yaml import YAML
 
+from hfpl.cli.launcher import main as launch_command
 from hfpl.distributed import batch as parallel
 from hfpl.distributed import process as processes
 from hfpl.jobs import runtime

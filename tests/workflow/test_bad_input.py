@@ -18,12 +18,12 @@ def test_wrong_values_are_named(tmp_path, snakemake, write_params, setting, mess
     key, _, value = setting.rpartition(".")[2].partition("=")
     path = tmp_path / "params.yaml"
     lines = path.read_text().splitlines()
-    number = next(i for i, line in enumerate(lines) if f"{key}: " in line)
-    if key == "weight":
-        number = next(i for i, line in enumerate(lines) if "isl: {weight:" in line)
-        lines[number] = "  isl: {weight: 2, samples: 10}"
-    else:
-        lines[number] = f"{key}: {value}"
+    section = setting.rpartition(".")[0].rpartition(".")[2]
+    starts = (i for i, line in enumerate(lines) if line.startswith(f"  {section}:"))
+    start = next(starts) if section else 0
+    number = next(i for i in range(start, len(lines)) if lines[i].strip().startswith(f"{key}: "))
+    indent = lines[number][: len(lines[number]) - len(lines[number].lstrip())]
+    lines[number] = f"{indent}{key}: {value}"
     path.write_text("\n".join(lines))
     done = snakemake(tmp_path, "-n")
     assert done.returncode == 1

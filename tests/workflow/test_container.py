@@ -39,7 +39,7 @@ def test_the_commands_are_those_of_the_container(repository, write_params, tmp_p
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
     (call,) = calls.read_text().splitlines()
-    assert call.startswith("data generate")
+    assert call.startswith("data archive")
 
 
 def write_program(path: Path, text: str) -> None:

@@ -59,19 +59,23 @@ def key(name, part=None):
     """
 
     def of(wildcards):
-        found = JOBS[name].key(run_params(wildcards.get("variant")))
+        params = run_params(wildcards.get("variant"))
+        found = HandedOver(JOBS[name].key(params))
         if part and not FORMAT.archived:
             found["content"] = FORMAT.fingerprint(part)
-        return HandedOver(found)
+        found.located = JOBS[name].located(params)
+        return found
 
     return of
 
 
 class HandedOver(dict):
-    """The values of a job, which are JSON where a command names them."""
+    """The key of a job. Where a command names it, it is JSON, and says where files lie as well."""
+
+    located = {}
 
     def __str__(self):
-        return json.dumps(self)
+        return json.dumps({**self, **self.located})
 
 
 def command(name):

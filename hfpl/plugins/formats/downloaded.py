@@ -25,11 +25,6 @@ class DownloadedFormat(InVocLayout):
         table: Section = self.settings.sources
         return {name: getattr(table, name) for name in type(table).model_fields}
 
-    @property
-    def archive_reads(self) -> list[str]:
-        """The names of the archives: what is in them is an input."""
-        return [f"sources.{name}.file" for name in self.sources]
-
     def make(self, archive: Path, downloads: Path) -> str:
         """As :meth:`hfpl.plugins.formats.interface.Format.make`."""
         sources = self.settings.sources

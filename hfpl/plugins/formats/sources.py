@@ -18,6 +18,7 @@ class Source(Section):
         description="mirrors, tried in this order; http, https or file"
     )
     md5: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")] | None = Field(
-        description="checksum of the file; null: none is published, any content is taken"
+        title="checksum; null: none is published",
+        description="checksum of the file; null: none is published, any content is taken",
     )
     size: Count = Field(description="bytes, about: shown before the download, not checked")

@@ -21,7 +21,7 @@ class Lists(Section):
 class Settings(Section):
     """A folder in the layout of PASCAL VOC 2012."""
 
-    format: Literal["voc"]
+    format: Literal["voc"] = Field(description="a file or folder in hfpl/plugins/formats")
     root: str = Field(min_length=1, description="folder that holds JPEGImages, Annotations, …")
     lists: Lists
 

@@ -25,7 +25,7 @@ class Affinity(Section):
     channels: Annotated[list[Count], Field(min_length=3, max_length=3)] = Field(
         description="widths of f8_3, f8_4 and f8_5"
     )
-    epochs: Count
-    batch: Count
+    epochs: Count = Field(description="passes over the training images")
+    batch: Count = Field(description="images of a step, of all GPUs together")
     optimiser: Optimiser
     augmentation: AffinityAugmentation

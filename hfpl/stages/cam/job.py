@@ -21,7 +21,9 @@ def _train_reads(params: Params) -> list[str]:
         variant.isl, ["cam.isl"]
     )
     return [
-        "chosen.variant",
+        "chosen.variant.isl",
+        "chosen.variant.fsl",
+        "chosen.variant.seed",
         *_method_reads(params),
         *isl,
         *(["cam.fsl"] if variant.fsl else []),

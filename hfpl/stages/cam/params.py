@@ -36,8 +36,9 @@ class ImportanceSampling(Section):
     weight: Fraction = Field(description="lambda: share of ISL in the classification term")
     samples: Count = Field(description="positions drawn per image and class")
     start: Fraction = Field(
+        title="share of the training before ISL counts; 0: the paper's",
         description="share of the training that is done before ISL counts; 0: from the first step "
-        "(the paper's)"
+        "(the paper's)",
     )
 
 
@@ -45,18 +46,21 @@ class FeatureSimilarity(Section):
     """Feature similarity loss (FSL)."""
 
     form: Literal["max_norm", "softmax"] = Field(
+        title="max_norm (the paper's) or softmax",
         description="what is compared: each class's map scaled to [0, 1] (the paper's), or the "
-        "softmax probabilities (its predecessor's, twice the sum)"
+        "softmax probabilities (its predecessor's, twice the sum)",
     )
-    weight: NonNegative
+    weight: NonNegative = Field(description="of the loss in the total")
     mu: float = Field(
+        title="shift of the colour gate; larger: fewer colours group",
         description="shift of the colour gate: colours further apart than 1 / (1 + e^mu) of the "
-        "range repel, so that a larger mu groups fewer colours together"
+        "range repel, so that a larger mu groups fewer colours together",
     )
     sigma: Positive | None = Field(description="reach in feature pixels; null: the whole map")
     repel: NonNegative = Field(
+        title="factor of pairs of colours that repel; 1: the paper's",
         description="factor of the pairs of colours that repel; 1: the paper's, 0: colours only "
-        "attract"
+        "attract",
     )
 
 
@@ -71,7 +75,9 @@ class Augmentation(Section):
 class CamInference(Section):
     """Multi-scale inference; every scale is run plain and mirrored."""
 
-    scales: Annotated[list[Positive], Field(min_length=1)]
+    scales: Annotated[list[Positive], Field(min_length=1)] = Field(
+        description="of the image; each is run plain and mirrored"
+    )
 
 
 class Cam(Section):
@@ -80,8 +86,8 @@ class Cam(Section):
     methods: dict[Name, Options] = Field(description="keyword arguments of each method's build()")
     network: StageNetwork
     weights: StageWeights
-    epochs: Count
-    batch: Count
+    epochs: Count = Field(description="passes over the training images")
+    batch: Count = Field(description="images of a step, of all GPUs together")
     optimiser: Optimiser
     augmentation: Augmentation
     isl: ImportanceSampling

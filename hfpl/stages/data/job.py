@@ -29,12 +29,19 @@ def archive(params: Params, common: str) -> str:
     return f"{common}/data/{params.chosen_dataset.format}.zip"
 
 
+def _sources_of(params: Params) -> list[str]:
+    return ["chosen.dataset.sources"] if format_of(params).sources else []
+
+
 DOWNLOAD = Job(
     "data_download",
     "download an archive; one that is already there is checked and taken",
     "hfpl.stages.data.download:download_source",
     # Whichever mirror a file comes from and wherever it lies, its checksum says what it is.
-    reads=lambda params: [f"chosen.dataset.sources.{name}" for name in format_of(params).sources],
+    reads=lambda params: [
+        f"chosen.dataset.sources.{name}.md5" for name in format_of(params).sources
+    ],
+    places=_sources_of,
     outputs=(
         File(
             "record",
@@ -61,6 +68,7 @@ ARCHIVE = Job(
     "draw a data set, or convert what was downloaded, into one zip in VOC's layout",
     "hfpl.stages.data.prepare:write_archive",
     reads=lambda params: _of_format(params, format_of(params).archive_reads),
+    places=_sources_of,
     inputs=(File("sources", _sources, "", many=True, option=False),),
     outputs=(
         File("archive", lambda p, common, names: [archive(p, common)], "zip to write"),

@@ -11,9 +11,11 @@ class Evaluate(Section):
     """Scores against the ground truth."""
 
     metrics: Annotated[list[Name], Field(min_length=1)] = Field(
+        title="files in hfpl/plugins/metrics; miou is needed",
         description="names of files in hfpl/plugins/metrics, in the order of the table's columns; "
-        "miou among them, which the curve of the CAMs is of"
+        "miou among them, which the curve of the CAMs is of",
     )
     background_score: dict[Name, Fraction] = Field(
-        description="for each method the threshold of its CAMs that is fixed beforehand"
+        title="threshold of a method's CAMs, fixed beforehand",
+        description="for each method the threshold of its CAMs that is fixed beforehand",
     )

@@ -14,13 +14,14 @@ class Pretrain(Section):
     min_extent: Fraction = Field(description="smallest object, as a share of the picture's side")
     max_extent: Positive = Field(description="largest object, as a share of the picture's side")
     texture_amplitude: Fraction = Field(
-        description="strength of the body's texture, which a class shares with its partner"
+        title="strength of the body's texture",
+        description="strength of the body's texture, which a class shares with its partner",
     )
     head_fraction: Fraction = Field(description="glyph radius, as a share of the body's radius")
-    epochs: int = Field(ge=1)
-    batch: int = Field(ge=1)
+    epochs: int = Field(ge=1, description="passes over the pictures")
+    batch: int = Field(ge=1, description="pictures of a step")
     lr: float = Field(gt=0, description="learning rate of AdamW")
-    weight_decay: float = Field(ge=0)
+    weight_decay: float = Field(ge=0, description="weight decay of AdamW")
     seed: int = Field(ge=0, lt=2**32, description="seed of the pictures and of the training")
 
     @model_validator(mode="after")

@@ -13,10 +13,10 @@ from hfpl.sections.training import Optimiser
 class SegmentHead(Section):
     """DeepLab-v1 head on the backbone's last features."""
 
-    channels: Count
+    channels: Count = Field(description="width of the head")
     dilation: Count = Field(description="of the 3x3 convolution, in cells of the feature map")
-    dropout: Annotated[float, Field(ge=0, lt=1)]
-    bn_momentum: Fraction
+    dropout: Annotated[float, Field(ge=0, lt=1)] = Field(description="before the classifier")
+    bn_momentum: Fraction = Field(description="of the head's running statistics")
 
 
 class SegmentAugmentation(Section):
@@ -30,7 +30,9 @@ class SegmentAugmentation(Section):
 class SegmentTest(Refined):
     """Multi-scale mirrored test, followed by a refiner."""
 
-    scales: Annotated[list[Positive], Field(min_length=1)]
+    scales: Annotated[list[Positive], Field(min_length=1)] = Field(
+        description="of the image; each is run plain and mirrored"
+    )
 
 
 class Segment(Section):
@@ -39,8 +41,8 @@ class Segment(Section):
     network: StageNetwork
     weights: StageWeights
     head: SegmentHead
-    iterations: Count
-    batch: Count
+    iterations: Count = Field(description="steps of the training")
+    batch: Count = Field(description="images of a step, of all GPUs together")
     optimiser: Optimiser
     augmentation: SegmentAugmentation
     test: SegmentTest

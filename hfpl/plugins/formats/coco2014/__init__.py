@@ -23,7 +23,7 @@ class Sources(Section):
 class Settings(Section):
     """COCO in the split of 2014, from its published archives."""
 
-    format: Literal["coco2014"]
+    format: Literal["coco2014"] = Field(description="a file or folder in hfpl/plugins/formats")
     sources: Sources
 
 

@@ -13,17 +13,19 @@ class Settings(Section):
     """Photographs in ``images/``, their tags in ``labels.csv``; masks, where there are any, in
     ``masks/``."""
 
-    format: Literal["folder"]
+    format: Literal["folder"] = Field(description="a file or folder in hfpl/plugins/formats")
     root: str = Field(min_length=1, description="folder that holds images and labels.csv")
     max_side: int = Field(
+        title="larger photographs are shrunk to this, and their masks",
         ge=32,
         le=4096,
         description="a photograph whose longer side has more pixels is worked on, and its masks "
         "are written, shrunk to this",
     )
     val_share: Annotated[float, Field(gt=0, lt=1)] = Field(
+        title="held out where labels.csv has no column split",
         description="share of the photographs held out where labels.csv has no column split; "
-        "which ones follows from their names"
+        "which ones follows from their names",
     )
 
 

@@ -13,7 +13,7 @@ from hfpl.sections.section import Count, Fraction, Positive, Section, Seed
 class Settings(Section):
     """Generated pictures of blobs with class glyphs, so that a run needs no download."""
 
-    format: Literal["shapes"]
+    format: Literal["shapes"] = Field(description="a file or folder in hfpl/plugins/formats")
     train: Count = Field(description="number of training images")
     val: Count = Field(description="number of validation images")
     size: int = Field(ge=32, le=512, description="side of an image in pixels")
@@ -21,7 +21,8 @@ class Settings(Section):
     min_extent: Fraction = Field(description="smallest object, as a share of the image's side")
     max_extent: Positive = Field(description="largest object, as a share of the image's side")
     texture_amplitude: Fraction = Field(
-        description="strength of the body's texture, which a class shares with its partner"
+        title="strength of the body's texture",
+        description="strength of the body's texture, which a class shares with its partner",
     )
     head_fraction: Fraction = Field(description="glyph radius, as a share of the body's radius")
     seed: Seed = Field(description="seed of the pictures")

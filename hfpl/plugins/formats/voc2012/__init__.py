@@ -21,7 +21,7 @@ class Sources(Section):
 class Settings(Section):
     """PASCAL VOC 2012 with the augmented training list, from its published archives."""
 
-    format: Literal["voc2012"]
+    format: Literal["voc2012"] = Field(description="a file or folder in hfpl/plugins/formats")
     sources: Sources
 
 

@@ -44,7 +44,8 @@ def build(
         backbone: see :class:`hfpl.networks.interface.Backbone`.
         num_classes: K, without background.
         view_size: side of the second view in pixels (128 in the paper).
-        pcm_channels, dropout: as :func:`hfpl.plugins.methods.seam.build`.
+        pcm_channels: widths of f8_3 and f8_4 (64 and 128 in the paper).
+        dropout: share of channels dropped before the classifier (0.5 in the paper).
         projection: width of the compared features (128 in the paper).
         background: score of the background in the pseudo-labels (0.2 in the paper).
         weight: of each of the three terms (0.1 in the paper).
