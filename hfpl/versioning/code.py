@@ -115,11 +115,14 @@ def _micro(code: Path, folder: Path, variant: str) -> dict[str, str]:
     folder.mkdir(parents=True)
     text = preset_text("micro", [f"variant={variant}"])
     (folder / "params.yaml").write_text(text, encoding="utf-8")
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     print(f"micro run of {variant} with the code in {code}", file=sys.stderr, flush=True)
     done = subprocess.run(
         [sys.executable, "-m", "snakemake", "-s", str(code / "workflow" / "Snakefile"),
          "-d", str(folder), "--cores", "2", "--quiet", "all"],
-        env={**os.environ, "PYTHONPATH": str(code)},
+        # Not from a checkout: 'python -m' would take hfpl from there.
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(code), "PATH": path},
         text=True,
         capture_output=True,
         check=False,
