@@ -108,7 +108,7 @@ os.environ |= {
 }
 if DeploymentMethod.APPTAINER not in workflow.deployment_settings.deployment_method:
     # The commands lie beside the interpreter, also where its environment is not activated.
-    os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    os.environ |= {"PATH": os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()])}
 # Shards of one machine take its GPUs in turn; a cluster shows each job those that it has.
 shell.prefix(
     'card() {{ [ -n "${{CUDA_VISIBLE_DEVICES+given}}" ] || [ "$HFPL_GPUS" -lt 2 ] '
