@@ -30,7 +30,7 @@ from hfpl.params.root import Params
 from hfpl.plugins.backbones import build_backbone
 from hfpl.plugins.methods import build_method
 from hfpl.plugins.methods.interface import View
-from hfpl.stages.cam.addon import Fsl, Isl, attach, total_loss
+from hfpl.stages.cam.addon import attach, total_loss
 from hfpl.training.optimiser import make_optimiser
 
 _PRESENT = 2
@@ -84,8 +84,7 @@ class Step:
     ) -> None:
         cam, variant = params.cam, params.variants[params.variant]
         self.device, self.dtype = device, dtype
-        self.isl = Isl(variant.isl, **cam.isl.model_dump())
-        self.fsl = Fsl(**cam.fsl.model_dump())
+        self.isl, self.fsl, self.form = cam.isl, cam.fsl, variant.isl
         torch.manual_seed(0)
         backbone = build_backbone(params.network.backbone, params.network.options)
         freeze(backbone, "cam")  # as after its weights were loaded
@@ -104,7 +103,9 @@ class Step:
         """Forward, all losses, backward, update."""
         with self._autocast():
             loss = self.network.losses(self.images, self.labels, 0.0)
-        total = total_loss(attach(loss, self.labels, self.isl, self.fsl, IMAGENET))
+        total = total_loss(
+            attach(loss, self.labels, IMAGENET, form=self.form, isl=self.isl, fsl=self.fsl)
+        )
         self.optimiser.zero_grad(set_to_none=True)
         total.backward()
         self.optimiser.step()

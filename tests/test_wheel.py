@@ -12,13 +12,13 @@ pytestmark = pytest.mark.slow
 
 SCRIPT = """
 import importlib.util, torch
-from hfpl.losses import FeatureSimilarityLoss, ImportanceSamplingLoss
+from hfpl.losses import class_activations, feature_similarity_loss, importance_sampling_loss
 missing = ("snakemake", "dvc", "cv2", "pydantic", "pydensecrf", "pandas")
 assert not any(map(importlib.util.find_spec, missing))
 scores = torch.randn(2, 3, 8, 8, requires_grad=True)
 labels = torch.tensor([[1.0, 0.0, 1.0], [0.0, 0.0, 0.0]])
-loss = ImportanceSamplingLoss()(scores, labels)
-loss = loss + FeatureSimilarityLoss()(torch.rand(2, 3, 8, 8), scores.sigmoid())
+loss = importance_sampling_loss(scores, labels)
+loss = loss + feature_similarity_loss(torch.rand(2, 3, 8, 8), class_activations(scores, labels))
 loss.backward()
 assert torch.isfinite(scores.grad).all()
 print("works")

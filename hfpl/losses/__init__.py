@@ -1,14 +1,12 @@
 """The two add-on losses: importance sampling (ISL) and feature similarity (FSL)."""
 
 from hfpl.losses.feature_similarity import (
-    FeatureSimilarityLoss,
     class_activations,
     denormalise_image,
     feature_image,
     feature_similarity_loss,
 )
 from hfpl.losses.importance_sampling import (
-    ImportanceSamplingLoss,
     draw_positions,
     expected_importance_sampling_loss,
     importance_sampling_loss,
@@ -16,8 +14,6 @@ from hfpl.losses.importance_sampling import (
 from hfpl.losses.scaling import max_norm
 
 __all__ = [
-    "FeatureSimilarityLoss",
-    "ImportanceSamplingLoss",
     "class_activations",
     "denormalise_image",
     "draw_positions",

@@ -2,7 +2,7 @@
 
 Pulls the class activations of positions with alike colours together and those of unlike colours
 apart. Source: Jonnarth, Zhang, Felsberg, "High-fidelity Pseudo-labels for Boosting
-Weakly-Supervised Segmentation", WACV 2024; the method notes, section 1.
+Weakly-Supervised Segmentation", WACV 2024 [HFPL]; docs/method.md, 1.5.
 
 The weight of a pair of positions carries no gradient and is symmetric, so that the loss is a
 quadratic form of the graph Laplacian ``L = diag(deg) - W``: ``<y, L y>`` for the value and
@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from hfpl.losses.laplacian import laplacian_product
@@ -25,7 +25,7 @@ def class_activations(scores: Tensor, labels: Tensor) -> Tensor:
     """Activations y of the loss: background and the classes that are in the image.
 
     ``y_k = max_norm(scores)_k * labels_k`` for the foreground, background = 1 - max over the
-    foreground. Source: the method notes, section 1.
+    foreground. Source: docs/method.md, 1.5.
 
     Shape:
         scores: float (N, K, h, w), foreground logits.
@@ -75,7 +75,7 @@ def feature_image(
 ) -> Tensor:
     """The loss's image: de-normalised, resized to the activations' size, clamped to [0, 1].
 
-    Resizing is bilinear with aligned corners. Source: the method notes, section 1.
+    Resizing is bilinear with aligned corners. Source: docs/method.md, 1.5.
 
     Shape:
         image: float (N, 3, H, W), normalised with mean and std.
@@ -106,7 +106,7 @@ def feature_similarity_loss(
     ``-1 / (N h w) * sum g_ij * |y_i - y_j|^2 / 2 * tanh(mu + ln((d + 1e-5) / (1 - d + 1e-5)))``
     with d the mean absolute colour difference of the pair, clamped to [0, 1], and g the Gaussian
     ``exp(-r^2 / (2 sigma^2)) / (2 pi sigma^2)`` of their distance r in feature pixels, or
-    1 / (h w) where sigma is None. Source: the method notes, section 1.
+    1 / (h w) where sigma is None. Source: docs/method.md, equation (8).
 
     Computed in float32 or wider, also under autocast. Rows further apart than 5.5 sigma are
     left out (less than 1e-6 of the loss). The gradient flows to the activations only, and once.
@@ -138,35 +138,6 @@ def feature_similarity_loss(
     with torch.autocast(activations.device.type, enabled=False):
         colours = image.detach().to(dtype).clamp(0, 1)
         return _LaplacianForm.apply(activations.to(dtype), colours, mu, sigma, repel)
-
-
-class FeatureSimilarityLoss(nn.Module):
-    """:func:`feature_similarity_loss` with its parameters fixed.
-
-    Args:
-        mu: colour threshold, finite.
-        sigma: range in feature pixels, > 0, or None for equal weights over the whole map.
-        repel: factor of the pairs that repel, >= 0.
-
-    Raises:
-        ValueError: sigma not positive, repel negative, or any of them not finite.
-    """
-
-    def __init__(self, mu: float = 2.5, sigma: float | None = 5.0, repel: float = 1.0) -> None:
-        super().__init__()
-        _check_pair_parameters(mu, sigma, repel)
-        self.mu = mu
-        self.sigma = sigma
-        self.repel = repel
-
-    def forward(self, image: Tensor, activations: Tensor) -> Tensor:
-        """Return the scalar loss; shapes as in :func:`feature_similarity_loss`."""
-        return feature_similarity_loss(
-            image, activations, mu=self.mu, sigma=self.sigma, repel=self.repel
-        )
-
-    def extra_repr(self) -> str:
-        return f"mu={self.mu}, sigma={self.sigma}, repel={self.repel}"
 
 
 class _LaplacianForm(torch.autograd.Function):

@@ -2,15 +2,15 @@
 
 Image-level labels supervise positions that are drawn from the network's own scores, instead of
 the spatial mean of the scores. Sources: Jonnarth, Zhang, Felsberg, "High-fidelity Pseudo-labels
-for Boosting Weakly-Supervised Segmentation", WACV 2024 (the binomial form); Jonnarth, Felsberg,
-arXiv 2203.12459 (the multinomial form); the method notes, section 1.
+for Boosting Weakly-Supervised Segmentation", WACV 2024 (the binomial form) [HFPL]; Jonnarth,
+Felsberg, arXiv 2203.12459 (the multinomial form) [ICAM]; docs/method.md, 1.4.
 """
 
 from typing import Literal, get_args
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 Form = Literal["binomial", "multinomial"]
 
@@ -121,7 +121,7 @@ def expected_importance_sampling_loss(scores: Tensor, labels: Tensor) -> Tensor:
 
     Mean over images and classes of ``sum_i q_i BCE(s_i, t)`` with
     ``q = (sigmoid(s) + 1e-5) / sum``; no gradient flows through q, so that the gradient is the
-    expectation of the sampled loss's gradient too. Source: the method notes, section 1.
+    expectation of the sampled loss's gradient too. Source: docs/method.md, equation (6).
 
     Shape:
         scores: float (N, K, h, w), foreground logits.
@@ -136,37 +136,6 @@ def expected_importance_sampling_loss(scores: Tensor, labels: Tensor) -> Tensor:
     logits = scores.to(torch.promote_types(scores.dtype, torch.float32)).flatten(2)
     weights = _position_weights(logits.detach(), "binomial")
     return ((weights * _cross_entropy(logits, labels)).sum(2) / weights.sum(2)).mean()
-
-
-class ImportanceSamplingLoss(nn.Module):
-    """:func:`importance_sampling_loss` with its form and number of draws fixed.
-
-    Args:
-        form: "binomial" (sigmoid scores of the foreground) or "multinomial" (softmax scores of
-            background and foreground).
-        samples: draws per image and foreground class, >= 1.
-
-    Raises:
-        ValueError: unknown form or samples < 1.
-    """
-
-    def __init__(self, form: Form = "binomial", samples: int = 10) -> None:
-        super().__init__()
-        _check_form(form)
-        _check_samples(samples)
-        self.form: Form = form
-        self.samples = samples
-
-    def forward(
-        self, scores: Tensor, labels: Tensor, *, generator: torch.Generator | None = None
-    ) -> Tensor:
-        """Return the scalar loss; shapes as in :func:`importance_sampling_loss`."""
-        return importance_sampling_loss(
-            scores, labels, form=self.form, samples=self.samples, generator=generator
-        )
-
-    def extra_repr(self) -> str:
-        return f"form={self.form!r}, samples={self.samples}"
 
 
 def _position_weights(scores: Tensor, form: Form) -> Tensor:

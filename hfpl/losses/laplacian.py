@@ -2,7 +2,7 @@
 
 The pair weights W of an image are (h * w) x (h * w); here they exist only a block at a time, in
 two buffers that every block overwrites. W is symmetric: each pair is weighed once and its weight
-used both ways. Source of the weights: the method notes, section 1.
+used both ways. Source of the weights: docs/method.md, equation (9).
 """
 
 import math

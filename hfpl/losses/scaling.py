@@ -15,7 +15,7 @@ def max_norm(p: Tensor) -> Tensor:
 
     ReLU; subtract the map's minimum and 1e-5, ReLU; divide by (maximum - minimum + 1e-5). The
     gradient also flows, once, through the minimum and the maximum; positions that share one share
-    its gradient. Source: Wang et al., CVPR 2020; the method notes, section 1.
+    its gradient. Source: [SEAM]; docs/method.md, equation (2).
 
     Shape:
         p: float (N, C, h, w), any values.

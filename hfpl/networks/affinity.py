@@ -1,6 +1,6 @@
 """AffinityNet: features whose distance tells whether two cells belong together.
 
-[PSA] Ahn, Kwak, CVPR 2018.
+Source: [PSA]; docs/method.md, 4.1.
 """
 
 import torch

@@ -1,4 +1,5 @@
-"""Segmentation network: DeepLab-v1's large field of view on the backbone's last features."""
+"""Segmentation network: DeepLab-v1's large field of view on the backbone's last features
+[DeepLab]; docs/method.md, 5.1."""
 
 from torch import Tensor, nn
 from torch.nn import functional

@@ -12,7 +12,7 @@ from hfpl.plugins.methods.seam import SeamMaps, compare_views, compared_channels
 from hfpl.plugins.methods.seam.losses import select_channels
 from hfpl.stages.affinity.labels import pair_labels
 from hfpl.stages.affinity.loss import affinity_loss
-from hfpl.stages.cam.addon import Fsl, attach, total_loss
+from hfpl.stages.cam.addon import attach, total_loss
 from scripts.parity.arrays import Arrays
 from scripts.parity.comparison import Comparison, close
 from scripts.parity.settings import published
@@ -45,12 +45,6 @@ def feature_similarity(arrays: Arrays) -> Iterator[Comparison]:
         yield close(f"case {case}: gradient", activations.grad, arrays[f"grad_y{case}"])
 
 
-def published_fsl() -> Fsl:
-    """FSL as the paper weighs it."""
-    fsl = published().cam.fsl
-    return Fsl(fsl.weight, fsl.mu, fsl.sigma)
-
-
 def seam_losses(arrays: Arrays) -> Iterator[Comparison]:
     """Every term of SEAM's loss but ISL, their total, and its gradient to every map."""
     names = ("cam1", "cam_rv1", "cam2", "cam_rv2", "logits1")
@@ -69,7 +63,7 @@ def seam_losses(arrays: Arrays) -> Iterator[Comparison]:
     # FSL compares the logits, which are no enlarged maps.
     view = View("cls_1", image, maps["logits1"][:, 1:], maps["logits1"][:, :1])
     loss = MethodLoss(loss.terms, (view, *loss.views[1:]))
-    terms = attach(loss, labels, None, published_fsl(), IMAGENET)
+    terms = attach(loss, labels, IMAGENET, fsl=published().cam.fsl)
     for term, key in TERMS.items():
         yield close(f"loss {term}", terms[term].value.item(), arrays[key])
     total = total_loss(terms)

@@ -21,7 +21,6 @@ from hfpl.stages.walk.random_walk import dense_affinity
 from hfpl.training.optimiser import parameter_groups
 from scripts.parity.arrays import Arrays
 from scripts.parity.comparison import Comparison, close, equal, same_names
-from scripts.parity.losses import published_fsl
 from scripts.parity.settings import published
 
 CLASSES = 20
@@ -109,7 +108,7 @@ def seam_gradients(arrays: Arrays) -> Iterator[Comparison]:
         if isinstance(module, nn.Dropout2d):
             module.eval()
     images, labels = (torch.from_numpy(arrays[key]) for key in ("image", "labels"))
-    terms = attach(network.losses(images, labels, 0.0), labels, None, published_fsl(), IMAGENET)
+    terms = attach(network.losses(images, labels, 0.0), labels, IMAGENET, fsl=published().cam.fsl)
     total = total_loss(terms)
     total.backward()
     value = {name: term.value.item() for name, term in terms.items()}

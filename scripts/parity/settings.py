@@ -11,5 +11,5 @@ from hfpl.params.root import Params
 
 @cache
 def published() -> Params:
-    """Parameters of the preset ``voc2012``."""
-    return validate_params(YAML(typ="safe").load(preset_text("voc2012")))
+    """Parameters of the preset ``paper``."""
+    return validate_params(YAML(typ="safe").load(preset_text("paper")))

@@ -22,7 +22,7 @@ small_maps = st.tuples(st.integers(1, 9), st.integers(1, 12), st.integers(1, 5))
 
 
 def plain_pairs(height, width, radius):
-    """(offset, (y, x), (y', x')) in the order of the method notes, by loops."""
+    """(offset, (y, x), (y', x')) in the order of docs/method.md, 4.1, by loops."""
     offsets = [(0, dx) for dx in range(1, radius)]
     for dy in range(1, radius):
         for dx in range(-radius, radius + 1):

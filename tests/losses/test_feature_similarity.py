@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hfpl.losses import (
-    FeatureSimilarityLoss,
     class_activations,
     feature_similarity_loss,
     laplacian,
@@ -260,8 +259,3 @@ def test_bad_input_is_refused(changes, message):
     arguments = {"image": torch.zeros(2, 3, 4, 5), "activations": torch.zeros(2, 6, 4, 5)}
     with pytest.raises(ValueError, match=message):
         feature_similarity_loss(**(arguments | changes))
-
-
-def test_the_module_refuses_bad_parameters_when_made():
-    with pytest.raises(ValueError, match="sigma must be positive"):
-        FeatureSimilarityLoss(sigma=-1.0)

@@ -18,12 +18,27 @@ from hfpl.losses import (
     importance_sampling_loss,
 )
 from hfpl.plugins.methods.interface import MethodLoss, MethodNetwork, Term, View
-from hfpl.stages.cam.addon import Fsl, Isl, attach, total_loss
+from hfpl.stages.cam.addon import attach, total_loss
+from hfpl.stages.cam.params import FeatureSimilarity, ImportanceSampling
 
 LAMBDA = 0.25
-BINOMIAL = Isl("binomial", LAMBDA, 4)
-MULTINOMIAL = Isl("multinomial", LAMBDA, 4)
 LABELS = torch.tensor([[1.0, 0.0, 1.0], [0.0, 0.0, 1.0]])
+
+
+def isl(form: str, weight: float = LAMBDA, samples: int = 4, start: float = 0.0) -> dict:
+    return {
+        "form": form,
+        "isl": ImportanceSampling(weight=weight, samples=samples, start=start),
+    }
+
+
+def fsl(
+    weight: float, mu: float, sigma: float | None, form: str = "max_norm", repel: float = 1.0
+) -> dict:
+    return {"fsl": FeatureSimilarity(weight=weight, mu=mu, sigma=sigma, form=form, repel=repel)}
+
+
+BINOMIAL, MULTINOMIAL = isl("binomial"), isl("multinomial")
 
 
 def random(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -51,7 +66,7 @@ def two_view_loss(*, background: bool = True) -> MethodLoss:
 
 def test_without_additions_the_terms_stay():
     loss = two_view_loss()
-    terms = attach(loss, LABELS, None, None, IMAGENET)
+    terms = attach(loss, LABELS, IMAGENET)
     assert terms == loss.terms
     assert total_loss(terms).item() == pytest.approx(0.5 * 0.7 + 2 * 0.3 + 0.25 * 0.9)
 
@@ -59,7 +74,7 @@ def test_without_additions_the_terms_stay():
 def test_binomial_sampling_takes_its_share_of_the_main_views_term_alone():
     loss = two_view_loss()
     torch.manual_seed(3)
-    terms = attach(loss, LABELS, BINOMIAL, None, IMAGENET)
+    terms = attach(loss, LABELS, IMAGENET, **BINOMIAL)
     torch.manual_seed(3)
     sampled = importance_sampling_loss(loss.views[0].foreground, LABELS, samples=4).item()
     assert set(terms) == {"cls_a", "isl_cls_a", "other", "cls_b"}
@@ -73,7 +88,7 @@ def test_binomial_sampling_takes_its_share_of_the_main_views_term_alone():
 def test_multinomial_sampling_draws_in_every_view(background):
     loss = two_view_loss(background=background)
     torch.manual_seed(3)
-    terms = attach(loss, LABELS, MULTINOMIAL, None, IMAGENET)
+    terms = attach(loss, LABELS, IMAGENET, **MULTINOMIAL)
     torch.manual_seed(3)
     sampled = []
     for view in loss.views:
@@ -91,7 +106,7 @@ def test_multinomial_sampling_draws_in_every_view(background):
 def test_the_expected_form_draws_nothing_in_the_main_view():
     loss = two_view_loss()
     before = torch.get_rng_state()
-    terms = attach(loss, LABELS, Isl("expected", LAMBDA, 4), None, IMAGENET)
+    terms = attach(loss, LABELS, IMAGENET, **isl("expected", LAMBDA, 4))
     assert torch.equal(torch.get_rng_state(), before)
     assert set(terms) == {"cls_a", "isl_cls_a", "other", "cls_b"}
     expected = expected_importance_sampling_loss(loss.views[0].foreground, LABELS)
@@ -99,34 +114,36 @@ def test_the_expected_form_draws_nothing_in_the_main_view():
     assert terms["isl_cls_a"].weight == pytest.approx(0.5 * LAMBDA)
     # It is what the binomial form finds on average.
     torch.manual_seed(0)
-    many = attach(loss, LABELS, Isl("binomial", LAMBDA, 20_000), None, IMAGENET)
+    many = attach(loss, LABELS, IMAGENET, **isl("binomial", LAMBDA, 20_000))
     assert many["isl_cls_a"].value.item() == pytest.approx(expected.item(), rel=0.01)
 
 
 def test_lambda_zero_is_the_method_alone():
     loss = two_view_loss()
-    terms = attach(loss, LABELS, Isl("binomial", 0.0, 4), None, IMAGENET)
+    terms = attach(loss, LABELS, IMAGENET, **isl("binomial", 0.0, 4))
     assert total_loss(terms).item() == pytest.approx(total_loss(loss.terms).item())
 
 
 def test_isl_counts_from_its_start_on():
-    isl = Isl("binomial", LAMBDA, 4, start=0.5)
-    assert [isl.at(progress).weight for progress in (0.0, 0.49, 0.5, 0.99)] == [
-        0.0, 0.0, LAMBDA, LAMBDA,
-    ]  # fmt: skip
-    assert BINOMIAL.at(0.0) == BINOMIAL
-    # Before it, the same terms are shown, and the method's own count as if it were alone.
     loss = two_view_loss()
-    early = attach(loss, LABELS, isl.at(0.2), None, IMAGENET)
-    assert early.keys() == attach(loss, LABELS, isl.at(0.8), None, IMAGENET).keys()
+    late = isl("binomial", start=0.5)
+    for progress, weight in ((0.0, 0.0), (0.49, 0.0), (0.5, LAMBDA), (0.99, LAMBDA)):
+        terms = attach(loss, LABELS, IMAGENET, **late, progress=progress)
+        assert terms["isl_cls_a"].weight == 0.5 * weight
+        assert terms["cls_a"].weight == 0.5 * (1 - weight)
+    # Before it, the same terms are shown, and the method's own count as if it were alone.
+    early = attach(loss, LABELS, IMAGENET, **late, progress=0.2)
+    assert early.keys() == terms.keys()
     assert total_loss(early).item() == pytest.approx(total_loss(loss.terms).item())
+    always = attach(loss, LABELS, IMAGENET, **BINOMIAL, progress=0.0)
+    assert always["isl_cls_a"].weight == 0.5 * LAMBDA
 
 
 def test_repelling_pairs_of_fsl_are_scaled_in_both_forms():
     loss = two_view_loss()
     for form in ("max_norm", "softmax"):
         terms = {
-            repel: attach(loss, LABELS, None, Fsl(0.3, 2.0, 1.5, form, repel), IMAGENET)[
+            repel: attach(loss, LABELS, IMAGENET, **fsl(0.3, 2.0, 1.5, form, repel))[
                 "fsl"
             ].value.item()
             for repel in (0.0, 1.0, 2.0)
@@ -139,7 +156,7 @@ def test_repelling_pairs_of_fsl_are_scaled_in_both_forms():
 
 def test_feature_similarity_adds_a_term_on_the_main_view():
     loss = two_view_loss()
-    terms = attach(loss, LABELS, BINOMIAL, Fsl(0.3, 2.0, 1.5), IMAGENET)
+    terms = attach(loss, LABELS, IMAGENET, **BINOMIAL, **fsl(0.3, 2.0, 1.5))
     view = loss.views[0]
     expected = feature_similarity_loss(
         feature_image(view.image, (4, 4), IMAGENET.mean, IMAGENET.std),
@@ -149,8 +166,8 @@ def test_feature_similarity_adds_a_term_on_the_main_view():
     )
     assert terms["fsl"].value.item() == pytest.approx(expected.item())
     assert terms["fsl"].weight == 0.3
-    without = attach(loss, LABELS, None, None, IMAGENET)
-    with_fsl = attach(loss, LABELS, None, Fsl(0.3, 2.0, 1.5), IMAGENET)
+    without = attach(loss, LABELS, IMAGENET)
+    with_fsl = attach(loss, LABELS, IMAGENET, **fsl(0.3, 2.0, 1.5))
     difference = total_loss(with_fsl) - total_loss(without)
     assert difference.item() == pytest.approx(0.3 * expected.item(), abs=1e-6)
 
@@ -172,7 +189,7 @@ def test_the_predecessors_similarity_compares_probabilities_without_the_half(bac
                 far = (i // 4 - j // 4) ** 2 + (i % 4 - j % 4) ** 2
                 g = math.exp(-0.5 * far / 1.5**2) / (2 * math.pi * 1.5**2)
                 expected -= float(g * pull * ((y[n, :, i] - y[n, :, j]) ** 2).sum()) / (2 * 16)
-    terms = attach(loss, LABELS, None, Fsl(0.5, 2.0, 1.5, "softmax"), IMAGENET)
+    terms = attach(loss, LABELS, IMAGENET, **fsl(0.5, 2.0, 1.5, "softmax"))
     assert terms["fsl"].value.item() == pytest.approx(expected, rel=1e-4)
     assert terms["fsl"].weight == 0.5
 
@@ -180,7 +197,7 @@ def test_the_predecessors_similarity_compares_probabilities_without_the_half(bac
 def test_the_method_s_own_terms_are_not_changed_in_place():
     loss = two_view_loss()
     before = dict(loss.terms)
-    attach(loss, LABELS, MULTINOMIAL, Fsl(1.0, 2.0, None), IMAGENET)
+    attach(loss, LABELS, IMAGENET, **MULTINOMIAL, **fsl(1.0, 2.0, None))
     assert loss.terms == before
 
 
@@ -212,14 +229,15 @@ class OneConv(nn.Module):
         return {"conv4": features, "conv5": features, "conv6": features}
 
 
-@pytest.mark.parametrize("isl", [None, BINOMIAL, MULTINOMIAL])
-@pytest.mark.parametrize("fsl", [None, Fsl(1.0, 2.5, 2.0), Fsl(0.5, 2.5, 2.0, "softmax")])
-def test_any_method_trains_with_the_additions(isl, fsl):
+@pytest.mark.parametrize("sampling", [{}, BINOMIAL, MULTINOMIAL])
+@pytest.mark.parametrize("similarity", [{}, fsl(1.0, 2.5, 2.0), fsl(0.5, 2.5, 2.0, "softmax")])
+def test_any_method_trains_with_the_additions(sampling, similarity):
     torch.manual_seed(0)
     network = PlainMethod(OneConv(), 3)
-    terms = attach(network.losses(random(2, 3, 16, 16), LABELS, 0.0), LABELS, isl, fsl, IMAGENET)
+    loss = network.losses(random(2, 3, 16, 16), LABELS, 0.0)
+    terms = attach(loss, LABELS, IMAGENET, **sampling, **similarity)
     total_loss(terms).backward()
-    added = (["isl_cls"] if isl else []) + (["fsl"] if fsl else [])
+    added = (["isl_cls"] if sampling else []) + (["fsl"] if similarity else [])
     assert list(terms) == ["cls", *added]
     for parameter in network.parameters():
         assert parameter.grad.abs().sum() > 0

@@ -5,14 +5,15 @@ import torch
 from ruamel.yaml import YAML
 
 from hfpl.images.normalise import IMAGENET
+from hfpl.params.load import validate_params
 from hfpl.params.plugins import plugin_names
 from hfpl.params.presets import preset_text
 from hfpl.plugins.backbones import build_backbone
 from hfpl.plugins.methods import build_method
-from hfpl.stages.cam.addon import Fsl, Isl, attach, total_loss
+from hfpl.stages.cam.addon import attach, total_loss
 
 METHODS = plugin_names("hfpl.plugins.methods")
-OPTIONS = YAML(typ="safe", pure=True).load(preset_text("micro"))["cam"]["methods"]
+MICRO = validate_params(YAML(typ="safe", pure=True).load(preset_text("micro"))).cam
 SMALL = {"stride": 4, "widths": [4, 4, 4, 4, 4], "blocks": [1, 1, 1, 1], "train_batchnorm": True}
 BACKBONES = [
     ("small", SMALL),
@@ -36,11 +37,11 @@ def test_the_four_methods_are_there():
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_trains_on_every_backbone(backbone, method):
     torch.manual_seed(0)
-    network = build_method(method, backbone, 3, OPTIONS.get(method, {}))
+    network = build_method(method, backbone, 3, MICRO.methods.get(method, {}))
     images = torch.randn(2, 3, 48, 32)
     labels = torch.tensor([[1.0, 0.0, 1.0], [0.0, 0.0, 0.0]])
     loss = network.losses(images, labels, 0.5)
-    terms = attach(loss, labels, Isl("binomial", 0.2, 3), Fsl(1.0, 2.5, 2.0), IMAGENET)
+    terms = attach(loss, labels, IMAGENET, form="binomial", isl=MICRO.isl, fsl=MICRO.fsl)
     total = total_loss(terms)
     assert torch.isfinite(total)
     network.zero_grad(set_to_none=True)

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 
 def plain_label(low: NDArray, high: NDArray, stride: int) -> NDArray:
-    """The rules of the method notes, one cell at a time."""
+    """The rules of docs/method.md, 4.2, one cell at a time."""
     rows, columns = low.shape[1] // stride, low.shape[2] // stride
     label = np.zeros((rows, columns), np.uint8)
     for y in range(rows):

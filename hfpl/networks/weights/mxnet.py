@@ -1,6 +1,6 @@
 """ImageNet weights of ResNet-38 in MXNet's list of arrays, read without mxnet.
 
-Layout and names: the method notes, section "Datasets". All numbers are little-endian.
+Layout and names: docs/method.md, 10. All numbers are little-endian.
 """
 
 import math

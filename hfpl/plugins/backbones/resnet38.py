@@ -1,4 +1,4 @@
-"""ResNet-38d [Wu, Shen, van den Hengel: Wider or deeper, 2016], dilated to stride 8.
+"""ResNet-38d [ResNet38], dilated to stride 8.
 
 Pre-activation blocks; parts carry the published names, so that published checkpoints load.
 """

@@ -1,4 +1,4 @@
-"""ResNet-50 [He, Zhang, Ren, Sun, CVPR 2016] at stride 8 or 16.
+"""ResNet-50 [ResNet50] at stride 8 or 16.
 
 Layers carry torchvision's names, so that its ImageNet weights load. As there, a block that
 shrinks does so in its 3x3 convolution.

@@ -1,6 +1,6 @@
 """CAM: a plain classification network, whose classifier is also applied at every position.
 
-The first step of IRN [Ahn, Cho, Kwak, CVPR 2019]; the method notes, section 7. That the gradient
+The first step of IRN [IRN]; docs/method.md, 7.1. That the gradient
 stops after the second stage of a ResNet-50 is an option of that backbone.
 """
 

@@ -1,6 +1,6 @@
-"""PuzzleCAM [Jo, Yu, ICIP 2021]: CAMs of an image and of its four tiles should agree.
+"""PuzzleCAM [Puzzle]: CAMs of an image and of its four tiles should agree.
 
-The method notes, section 7.
+Source: docs/method.md, 7.2.
 """
 
 import torch

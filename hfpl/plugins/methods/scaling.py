@@ -1,4 +1,4 @@
-"""Scale the maps that were merged over an image's views (method notes, CAM inference)."""
+"""Scale the maps that were merged over an image's views (docs/method.md, 2)."""
 
 from torch import Tensor
 

@@ -1,11 +1,11 @@
 """Boundary IoU: overlap of what lies near the edges, which large objects do not drown.
 
 Source: Cheng, Girshick, Dollár, Berg, Kirillov, "Boundary IoU: Improving Object-Centric Image
-Segmentation Evaluation", CVPR 2021. The boundary region of a mask is the mask minus its erosion:
-its pixels that are no more than d away from a pixel outside of it, by rows and columns (a square
-of 2d + 1), where d is 0.02 of the image's diagonal. What lies outside the image is outside of every
-mask, so that an object cut off by the frame has an edge there. Boundary IoU is the IoU of the
-boundary regions of both masks.
+Segmentation Evaluation", CVPR 2021 [BoundaryIoU]. The boundary region of a mask is the mask minus
+its erosion: its pixels that are no more than d away from a pixel outside of it, by rows and columns
+(a square of 2d + 1), where d is 0.02 of the image's diagonal. What lies outside the image is
+outside of every mask, so that an object cut off by the frame has an edge there. Boundary IoU is the
+IoU of the boundary regions of both masks.
 
 The paper measures pairs of masks, of objects or segments. Here each class of a label map is a
 mask, the background too; intersections and unions are summed over the whole set, as for mIoU, and

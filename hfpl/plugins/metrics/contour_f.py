@@ -1,7 +1,7 @@
 """Contour accuracy: boundary precision, recall and F per class, as in DAVIS.
 
 Source: Perazzi et al., "A Benchmark Dataset and Evaluation Methodology for Video Object
-Segmentation", CVPR 2016, with the conventions of the method notes (evaluation). Matches and lengths
+Segmentation", CVPR 2016, [DAVIS]; docs/method.md, 6.3. Matches and lengths
 are summed over the whole set before any ratio is taken. All scores are fractions in [0, 1].
 """
 

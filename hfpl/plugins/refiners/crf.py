@@ -1,4 +1,4 @@
-"""Dense conditional random field on class scores [Krähenbühl, Koltun 2011]."""
+"""Dense conditional random field on class scores [CRF]."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ def build(*, iterations: int, gaussian: CrfGaussian, bilateral: CrfBilateral) ->
 
 @dataclass(frozen=True)
 class DenseCrf(Refiner):
-    """Dense CRF (method notes, test of the segmentation network)."""
+    """Dense CRF (docs/method.md, 3 and 5.2)."""
 
     settings: Crf
 

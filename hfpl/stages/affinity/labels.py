@@ -1,5 +1,5 @@
-"""Training labels of pixel affinity from confident CRF scores (AffinityNet, Ahn and Kwak,
-CVPR 2018; method notes, AffinityNet and random walk)."""
+"""Training labels of pixel affinity from confident CRF scores (AffinityNet [PSA];
+docs/method.md, 4.2)."""
 
 import numpy as np
 from numpy.typing import NDArray

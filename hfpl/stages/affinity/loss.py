@@ -1,4 +1,4 @@
-"""Loss of pixel affinities against pair labels (AffinityNet, Ahn and Kwak, CVPR 2018)."""
+"""Loss of pixel affinities against pair labels (AffinityNet [PSA])."""
 
 import torch
 from torch import Tensor
@@ -10,7 +10,7 @@ EPSILON = 1e-5
 
 
 def affinity_loss(affinity: Tensor, bg_pos: Tensor, fg_pos: Tensor, neg: Tensor) -> Tensor:
-    """Balanced cross-entropy of affinities (method notes, AffinityNet and random walk).
+    """Balanced cross-entropy of affinities (docs/method.md, equation (14)).
 
     -1/4 E_bg[log(a + 1e-5)] - 1/4 E_fg[log(a + 1e-5)] - 1/2 E_neg[log(1 + 1e-5 - a)], where each
     mean is the sum over its pairs in the whole batch, of which each process may have a part,

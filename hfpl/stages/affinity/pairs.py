@@ -1,5 +1,5 @@
-"""Pairs of neighbouring positions and the affinity of their features (AffinityNet, Ahn and Kwak,
-CVPR 2018; method notes, AffinityNet and random walk).
+"""Pairs of neighbouring positions and the affinity of their features (AffinityNet [PSA];
+docs/method.md, 4.1).
 
 Pairs run from a position to one of its half-plane neighbours, so that every unordered pair
 occurs once. "From" positions are those whose neighbours all lie inside the map: y in

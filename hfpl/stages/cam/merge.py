@@ -1,5 +1,4 @@
-"""Merging the class activation maps of several scales and mirrored views (method notes, CAM
-inference)."""
+"""Merging the class activation maps of several scales and mirrored views (docs/method.md, 2)."""
 
 from collections.abc import Sequence
 

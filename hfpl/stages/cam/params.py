@@ -17,12 +17,14 @@ from hfpl.sections.section import (
 )
 from hfpl.sections.training import ColourJitter, Optimiser
 
+Form = Literal["none", "binomial", "multinomial", "expected"]
+
 
 class Variant(Section):
     """One row of the comparison: a CAM method with or without each added loss."""
 
     method: Name = Field(description="name of a file in hfpl/plugins/methods")
-    isl: Literal["none", "binomial", "multinomial", "expected"] = Field(
+    isl: Form = Field(
         description="form of ISL: the paper's, its predecessor's, or the mean that the paper's "
         "draws estimate"
     )

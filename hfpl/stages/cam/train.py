@@ -14,7 +14,7 @@ from hfpl.jobs.settings import Settings
 from hfpl.numerics import Runtime
 from hfpl.plugins.methods import build_method
 from hfpl.sections.network import network_of
-from hfpl.stages.cam.addon import Fsl, Isl, attach, total_loss
+from hfpl.stages.cam.addon import attach, total_loss
 from hfpl.stages.cam.params import Augmentation
 from hfpl.storage.manifest import Manifest, read_manifests
 from hfpl.storage.reading import ImageRoot
@@ -48,15 +48,18 @@ def train_cam(
         variant.method, backbone, len(manifest.classes), cam.methods[variant.method].as_dict()
     )
     load_start(network, weights, cam.weights)
-    isl = _isl(variant.isl, cam) if variant.isl != "none" else None
-    fsl = Fsl(**cam.fsl) if variant.fsl else None
+    # Without an added loss, its settings are none of this training's parameters.
+    added = {"isl": cam.isl} if variant.isl != "none" else {}
+    added |= {"fsl": cam.fsl} if variant.fsl else {}
 
     def loss_of(batch: list[Tensor], progress: float) -> dict[str, Tensor]:
         pixels, labels = batch
         with runtime.autocast():
             pixels = pixels.contiguous(memory_format=torch.channels_last)
             loss = network.losses(pixels, labels, progress)
-        terms = attach(loss, labels, isl and isl.at(progress), fsl, backbone.statistics)
+        terms = attach(
+            loss, labels, backbone.statistics, form=variant.isl, progress=progress, **added
+        )
         return {"total": total_loss(terms), **{name: t.value for name, t in terms.items()}}
 
     samples = CamSamples(manifest, ImageRoot(images), cam.augmentation, backbone.statistics)
@@ -66,12 +69,6 @@ def train_cam(
     files = TrainingFiles(model, history, digest)
     train_stage(network, samples, loss_of, cam.batch, cam.optimiser, plan, files, runtime, facts)
     return f"{cam.epochs} epochs of variant {variant.method}"
-
-
-def _isl(form: str, cam: Settings) -> Isl:
-    """Settings of ISL; its expected form draws nothing."""
-    drawn = {} if form == "expected" else {"samples": cam.isl.samples}
-    return Isl(form, weight=cam.isl.weight, start=cam.isl.start, **drawn)
 
 
 class CamSamples:

@@ -1,6 +1,6 @@
 """Label maps of CAMs at a threshold, and the mIoU at every threshold in one pass.
 
-Definitions from the method notes (evaluation). Label maps hold 0 for the background, 1..C-1 for the
+Definition: docs/method.md, 6.2. Label maps hold 0 for the background, 1..C-1 for the
 classes and, in the ground truth, 255 for pixels that count nowhere. IoU is a fraction in [0, 1].
 """
 

@@ -54,8 +54,8 @@ def pseudo_label_scores(
     alphas: Sequence[float],
     refiner: Refiner,
 ) -> list[NDArray[np.float32]]:
-    """Refined scores of an image's classes, once for each background power (method notes, CRF
-    pseudo-labels).
+    """Refined scores of an image's classes, once for each background power
+    (docs/method.md, 3).
 
     What is refined are the scores [(1 - max_k cam_k)^alpha, cam_1 .. cam_m].
 

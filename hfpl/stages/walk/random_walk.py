@@ -1,5 +1,5 @@
-"""Random walk of class activation maps over pixel affinities (AffinityNet, Ahn and Kwak,
-CVPR 2018; method notes, AffinityNet and random walk).
+"""Random walk of class activation maps over pixel affinities (AffinityNet [PSA];
+docs/method.md, 4.4).
 
 The transition matrix is sparse and only a few row vectors walk, so that time and memory are
 linear in the number of pixels. Neighbours have the same offset wherever they are, which makes the

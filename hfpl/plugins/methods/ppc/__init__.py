@@ -1,7 +1,7 @@
-"""PPC: SEAM with pixel-to-prototype contrast [Du, Fu, Liu, Wang, CVPR 2022].
+"""PPC: SEAM with pixel-to-prototype contrast [PPC].
 
 The features of every position are drawn to the prototype of its class, within a view and across
-the two; the method notes, section 7.
+the two; docs/method.md, 7.3.
 """
 
 import torch

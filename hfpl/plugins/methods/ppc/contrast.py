@@ -1,4 +1,4 @@
-"""Pixel-to-prototype contrast [Du, Fu, Liu, Wang, CVPR 2022]; the method notes, section 7.
+"""Pixel-to-prototype contrast [PPC]; docs/method.md, 7.3.
 
 All functions take the positions of a whole batch in one row: P = N * h * w positions, D features,
 C channels with background in channel 0. Where several processes share the batch, each has the
@@ -63,7 +63,7 @@ def class_scores(refined: Tensor, background: float) -> Tensor:
 def pseudo_labels(scores: Tensor, labels: Tensor) -> Tensor:
     """Best channel at every position, int64 (P,), of scores (N, C, h, w) and labels (N, K).
 
-    The softmax of the method notes keeps the order, and so the best channel.
+    The published code takes their softmax first, which keeps the order.
     """
     present = functional.pad(labels, (1, 0), value=1.0)[:, :, None, None]
     return (scores * present).argmax(1).flatten()

@@ -1,4 +1,4 @@
-"""SEAM's loss terms as functions of the two views' maps [SEAM].
+"""SEAM's loss terms as functions of the two views' maps [SEAM]; docs/method.md, 1.3.
 
 Maps are (N, P + 1, h, w) with background in channel 0; labels are (N, P) without it. They hold
 all K foreground classes, or those alone that :func:`present_classes` names.

@@ -1,9 +1,6 @@
 """The backbone and the format of docs/extend.md, each saved as the page says, train and infer."""
 
 import os
-import re
-import shlex
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +12,7 @@ from PIL import Image
 from hfpl.storage.manifest import read_manifests
 from hfpl.storage.shards import Shard
 from hfpl.storage.tensors import load_tensors
+from tests.extend.page import copied_package, example
 
 SCRIPT = """
 import sys
@@ -27,29 +25,18 @@ for arguments in {commands!r}:
 TRAIN, VAL = ["t0.json", "t1.json"], ["v0.json", "v1.json"]
 
 
-def example(page: str, heading: str) -> tuple[str, list[str]]:
-    """Code of a section of the page, and the settings of its command."""
-    (section,) = re.findall(rf"^## {heading}\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)
-    (code,) = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
-    (commands,) = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
-    return code, shlex.split(commands.splitlines()[0])[3:]
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory, repository: Path) -> Path:
     """A copy of the package with both files of the page, and what the commands wrote."""
-    folder = tmp_path_factory.mktemp("extended")
-    ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(repository / "hfpl", folder / "hfpl", ignore=ignored)
-    page = (repository / "docs" / "extend.md").read_text(encoding="utf-8")
+    folder = copied_package(repository, tmp_path_factory.mktemp("extended"))
     settings = []
     for heading, file in (
         ("A backbone", "backbones/plain.py"),
         ("A data format", "formats/class_folders.py"),
     ):
-        code, own = example(page, heading)
+        code, command = example(repository, heading)
         (folder / "hfpl" / "plugins" / file).write_text(code, encoding="utf-8")
-        settings += own
+        settings += command[2:]
     for number in range(24):
         below = folder / "photos" / ("cat", "dog", "cow")[number % 3]
         below.mkdir(parents=True, exist_ok=True)

@@ -2,9 +2,6 @@
 
 import json
 import os
-import re
-import shlex
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +13,7 @@ import pytest
 from hfpl.images.palette import encode_mask
 from hfpl.storage.manifest import ImageRecord, Manifest, MaskRecord, write_manifest, write_masks
 from hfpl.storage.shards import Shard, write_shard
+from tests.extend.page import copied_package, example
 
 SIZE = (12, 16)
 CLASSES = ("cat", "dog")
@@ -27,14 +25,6 @@ for arguments in {commands!r}:
     if main(arguments):
         sys.exit(1)
 """
-
-
-def examples(page: str, heading: str) -> tuple[str, list[str]]:
-    """Code of a section of the page, and the arguments of its first command."""
-    (section,) = re.findall(rf"^## {heading}\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)
-    (code,) = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
-    (commands,) = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
-    return code, shlex.split(commands.splitlines()[0])[1:]
 
 
 def label_of(name: str) -> np.ndarray:
@@ -54,12 +44,9 @@ def cams_of(name: str) -> np.ndarray:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory, repository: Path) -> Path:
     """A copy of the package with both files of the page, data, and what the commands wrote."""
-    folder = tmp_path_factory.mktemp("extended")
-    ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(repository / "hfpl", folder / "hfpl", ignore=ignored)
-    page = (repository / "docs" / "extend.md").read_text(encoding="utf-8")
-    dice, with_dice = examples(page, "A metric")
-    box, with_box = examples(page, "A refiner")
+    folder = copied_package(repository, tmp_path_factory.mktemp("extended"))
+    dice, with_dice = example(repository, "A metric")
+    box, with_box = example(repository, "A refiner")
     (folder / "hfpl/plugins/metrics/dice.py").write_text(dice, encoding="utf-8")
     (folder / "hfpl/plugins/refiners/box.py").write_text(box, encoding="utf-8")
     for split, name in (("train", "t"), ("val", "v")):

@@ -1,10 +1,7 @@
-"""A fifth method, written as docs/methods.md says, trains with ISL and FSL attached."""
+"""A fifth method, written as docs/extend.md says, trains with ISL and FSL attached."""
 
 import csv
 import os
-import re
-import shlex
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from hfpl.storage.shards import Shard
+from tests.extend.page import copied_package, example
 
 SCRIPT = """
 import sys
@@ -34,24 +32,14 @@ for variant in ("peak", "peak-isl-fsl"):
 """
 
 
-def blocks(page: str, language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL)
-
-
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory, repository: Path) -> Path:
     """Folder with a copy of the package, the page's file in it, and what two short runs wrote."""
-    folder = tmp_path_factory.mktemp("fifth")
-    shutil.copytree(
-        repository / "hfpl", folder / "hfpl", ignore=shutil.ignore_patterns("__pycache__")
-    )
-    page = (repository / "docs" / "methods.md").read_text(encoding="utf-8")
-    (code,) = blocks(page, "python")
+    folder = copied_package(repository, tmp_path_factory.mktemp("fifth"))
+    code, command = example(repository, "A CAM method")
     (folder / "hfpl" / "plugins" / "methods" / "peak.py").write_text(code, encoding="utf-8")
-    command = blocks(page, "sh")[0].replace("\\\n", " ").splitlines()[0]
     # The page's command, on the preset that trains for a few steps.
-    settings = shlex.split(command)[2:]
-    settings[0] = "micro"
+    settings = ["micro", *command[2:]]
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT.format(settings=settings)],
         cwd=folder,
