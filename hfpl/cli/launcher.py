@@ -1,7 +1,7 @@
-"""A command of hfpl in several processes, by torchrun: ``python -m hfpl.launcher N cam train ...``.
+"""A command of hfpl in several processes, by torchrun: ``python -m hfpl.cli.launcher N cam ...``.
 
-torchrun itself starts and ends them; what it would add to the one line that process 0 has said,
-warnings and a traceback of its own, is left out. With N of 0 or 1 the command runs as ever.
+torchrun starts and ends them. Process 0 says what went wrong in one line; torchrun's own warnings
+and traceback are left out. With N of 0 or 1 the command runs in this process.
 """
 
 import logging
@@ -14,7 +14,7 @@ from hfpl.cli import main as run_command
 def main(arguments: list[str]) -> int:
     """Run a command in as many processes as the first argument says; the exit status."""
     if not arguments or not arguments[0].isdecimal():
-        print("usage: python -m hfpl.launcher PROCESSES COMMAND ...", file=sys.stderr)
+        print("usage: python -m hfpl.cli.launcher PROCESSES COMMAND ...", file=sys.stderr)
         return 2
     processes, command = int(arguments[0]), arguments[1:]
     if processes <= 1:

@@ -2,7 +2,7 @@
 
 The gradient that a step takes is the mean of the processes' own (DistributedDataParallel). That is
 the whole batch's gradient for every loss that is a mean over samples; what else goes over the batch
-(counts, prototypes) is computed of :func:`whole_batch`, and what is drawn at random is drawn for
+(counts, prototypes) is computed of :func:`all_gather`, and what is drawn at random is drawn for
 the whole batch, from the same seed everywhere, and cut by :func:`own_part`. In one process all of
 this does nothing.
 """
@@ -17,7 +17,8 @@ from torch import Tensor, distributed, nn
 from torch.autograd.function import once_differentiable
 from torch.nn.parallel import DistributedDataParallel
 
-from hfpl.distributed.process import count, rank
+from hfpl.distributed import process
+from hfpl.distributed.process import rank
 
 _TIMEOUT = timedelta(minutes=10)
 """How long a process waits for the others; torchrun ends them all sooner where one is gone."""
@@ -33,7 +34,7 @@ def joined(device: torch.device) -> Iterator[None]:
     Raises:
         ValueError: another process is gone.
     """
-    if count() == 1:
+    if process.world_size() == 1:
         yield
         return
     distributed.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=_TIMEOUT)
@@ -51,7 +52,7 @@ def joined(device: torch.device) -> Iterator[None]:
         distributed.destroy_process_group()
 
 
-def size() -> int:
+def world_size() -> int:
     """Number of processes that share a batch."""
     return distributed.get_world_size() if _host else 1
 
@@ -62,12 +63,12 @@ def part_of(batch: int, name: str) -> slice:
     Raises:
         ValueError: the batch has no equal parts; ``name`` is the parameter that says its size.
     """
-    if batch % size():
+    if batch % world_size():
         raise ValueError(
-            f"{name}: a batch of {batch} has no {size()} equal parts, one for each process; "
+            f"{name}: a batch of {batch} has no {world_size()} equal parts, one for each process; "
             f"choose another batch or number of processes"
         )
-    length = batch // size()
+    length = batch // world_size()
     return slice(rank() * length, (rank() + 1) * length) if _host else slice(0, batch)
 
 
@@ -80,10 +81,10 @@ def own_part(whole: Tensor, copies: int = 1) -> Tensor:
     """
     if not _host:
         return whole
-    return torch.cat([rows.chunk(size())[rank()] for rows in whole.chunk(copies)])
+    return torch.cat([rows.chunk(world_size())[rank()] for rows in whole.chunk(copies)])
 
 
-def whole_batch(part: Tensor) -> Tensor:
+def all_gather(part: Tensor) -> Tensor:
     """Rows of the whole batch, of each process's own, with gradient.
 
     A loss of them is the same number in all processes, and its gradient the whole batch's.
@@ -97,7 +98,8 @@ class _Gathered(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, part: Tensor) -> Tensor:
         parts = [
-            torch.empty_like(part, memory_format=torch.contiguous_format) for _ in range(size())
+            torch.empty_like(part, memory_format=torch.contiguous_format)
+            for _ in range(world_size())
         ]
         distributed.all_gather(parts, part.contiguous())
         return torch.cat(parts)
@@ -106,10 +108,10 @@ class _Gathered(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
         # The step takes the mean over the processes, and only this one has these rows' gradient.
-        return own_part(gradient) * size()
+        return own_part(gradient) * world_size()
 
 
-def mean_over_processes(values: Tensor) -> Tensor:
+def all_reduce_mean(values: Tensor) -> Tensor:
     """Mean of a tensor that each process has, with gradient; the values must be float."""
     return _Mean.apply(values) if _host else values
 
@@ -130,7 +132,7 @@ class _Mean(torch.autograd.Function):
 def _mean(values: Tensor) -> Tensor:
     total = values.contiguous().clone()
     distributed.all_reduce(total)
-    return total / size()
+    return total / world_size()
 
 
 def means(values: Mapping[str, Any]) -> dict[str, float]:
@@ -157,19 +159,19 @@ def raise_any(error: ValueError | None) -> None:
     A process that went alone would leave the others waiting for it.
     """
     if _host and any_process(error is not None)[0]:
-        texts: list[str | None] = [None] * size()
+        texts: list[str | None] = [None] * world_size()
         distributed.all_gather_object(texts, error and str(error), group=_host[0])
         raise ValueError(next(filter(None, texts)))
     if error is not None:
         raise error
 
 
-def wait_for_all() -> None:
+def barrier() -> None:
     """Go on when all processes are here."""
     any_process(False)
 
 
-def over_processes(
+def data_parallel(
     network: nn.Module, loss_of: Callable[[list[Tensor], float], dict[str, Tensor]]
 ) -> Callable[[list[Tensor], float], dict[str, Tensor]]:
     """A loss of the network whose ``backward`` leaves the mean gradient of all processes.

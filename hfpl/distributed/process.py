@@ -13,7 +13,7 @@ def rank() -> int:
     return _number("RANK", 0)
 
 
-def count() -> int:
+def world_size() -> int:
     """Number of processes on all machines."""
     return _number("WORLD_SIZE", 1)
 
@@ -23,7 +23,7 @@ def local_rank() -> int:
     return _number("LOCAL_RANK", 0)
 
 
-def local_count() -> int:
+def local_world_size() -> int:
     """Number of processes on this machine."""
     return _number("LOCAL_WORLD_SIZE", 1)
 

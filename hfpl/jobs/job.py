@@ -105,9 +105,14 @@ class Job:
         images: whether it reads the data set's images (keyword ``images``).
         downloads: whether it takes the folder of downloads (keyword ``downloads``).
         names: wildcards that the function gets by name, with the values they take in a run.
-        kind: ``training`` and ``network`` jobs run torch, the first in several processes if asked.
+        kind: ``training`` and ``network`` jobs run torch.
+        several: whether it can run in several processes, each with its part of a batch.
         plugins: modules that it loads by name: methods, backbones, a data set's format.
         when: whether a run with these parameters has it.
+        memory, minutes: of its first attempt, in MB and minutes; more with each further one.
+        light: whether it runs beside Snakemake itself where other jobs go to a cluster.
+        folder: ``images`` or ``masks``: which files of a data set's folder it looks through, where
+            the data set is one. Its outputs are updated: they stay where it fails.
     """
 
     name: str
@@ -121,8 +126,13 @@ class Job:
     downloads: bool = False
     names: Mapping[str, Callable[[Params], Sequence[str]]] = field(default_factory=dict)
     kind: Literal["plain", "network", "training"] = "plain"
+    several: bool = False
     plugins: Callable[[Params], list[str]] = lambda params: []
     when: Condition = always
+    memory: int = 1000
+    minutes: int = 60
+    light: bool = False
+    folder: Literal["", "images", "masks"] = ""
 
     @property
     def stage(self) -> str:

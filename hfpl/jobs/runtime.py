@@ -7,7 +7,7 @@ import platform
 import cv2
 import torch
 
-from hfpl.distributed.process import local_count, local_rank
+from hfpl.distributed.process import local_rank, local_world_size
 from hfpl.numerics import Runtime
 
 
@@ -52,10 +52,10 @@ def set_up(device: str = "auto", threads: int | None = None, workers: int | None
         raise ValueError(f"--workers {workers}: expected at least 0")
     if chosen.type == "cuda" and not torch.cuda.is_available():
         raise ValueError(f"--device {device}: torch finds no CUDA device; use --device cpu")
-    if chosen.type == "cuda" and local_count() > 1:
-        if local_count() > torch.cuda.device_count():
+    if chosen.type == "cuda" and local_world_size() > 1:
+        if local_world_size() > torch.cuda.device_count():
             raise ValueError(
-                f"{local_count()} processes need as many GPUs, torch finds "
+                f"{local_world_size()} processes need as many GPUs, torch finds "
                 f"{torch.cuda.device_count()}; start fewer, or use --device cpu"
             )
         chosen = torch.device("cuda", local_rank())
@@ -67,7 +67,7 @@ def set_up(device: str = "auto", threads: int | None = None, workers: int | None
     _keep_freed_memory()
     if workers is None:
         busy = torch.get_num_threads() if chosen.type == "cpu" else 1
-        free = _cores() // local_count() - busy
+        free = _cores() // local_world_size() - busy
         workers = max(int(chosen.type == "cuda"), min(_MOST_WORKERS, free))
     return Runtime(chosen, max(0, workers))
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hfpl.distributed.batch import mean_over_processes, own_part, size
+from hfpl.distributed.batch import all_reduce_mean, own_part, world_size
 from hfpl.networks.interface import full_precision
 
 
@@ -16,7 +16,7 @@ def share_layers(network: nn.Module, part: int) -> None:
     Args:
         part: samples of this process's part of the batch.
     """
-    if size() == 1:
+    if world_size() == 1:
         return
     for module in network.modules():
         if type(module) in _SHARED:
@@ -33,11 +33,11 @@ class SharedBatchNorm2d(nn.BatchNorm2d):
             return super().forward(x)
         values = full_precision(x)
         own = values.mean((0, 2, 3))
-        mean = mean_over_processes(own)
+        mean = all_reduce_mean(own)
         # Around the common mean, and not of squares: float32 would lose what they differ by.
         spread = values.var((0, 2, 3), unbiased=False) + (own - mean) ** 2
-        variance = mean_over_processes(spread)
-        self._follow(mean.detach(), variance.detach(), size() * values.numel() // len(own))
+        variance = all_reduce_mean(spread)
+        self._follow(mean.detach(), variance.detach(), world_size() * values.numel() // len(own))
         scale = (variance + self.eps).rsqrt() * self.weight
         offset = self.bias - mean * scale
         return (values * scale[:, None, None] + offset[:, None, None]).to(x.dtype)
@@ -70,7 +70,7 @@ def _ones(x: Tensor, spatial: tuple[int, ...]) -> Tensor:
     order = torch.contiguous_format
     if x.ndim == 4 and x.is_contiguous(memory_format=torch.channels_last):
         order = torch.channels_last
-    shape = (len(x) * size(), x.shape[1], *spatial)
+    shape = (len(x) * world_size(), x.shape[1], *spatial)
     return torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=order).fill_(1)
 
 

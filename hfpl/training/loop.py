@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hfpl.distributed.batch import any_process, means, over_processes, wait_for_all
+from hfpl.distributed.batch import any_process, barrier, data_parallel, means
 from hfpl.distributed.process import rank
 from hfpl.jobs.progress import Interrupted, track
 from hfpl.networks.interface import StandsOnBackbone
@@ -77,7 +77,7 @@ def run_training(
     start = progress["step"]
     history = _History(plan.steps, progress)
     network.train()
-    loss_of = over_processes(network, loss_of)
+    loss_of = data_parallel(network, loss_of)
     saved = time.monotonic()
     with track(plan.name, plan.steps, "steps", start) as advance, _stop_signals() as stopped:
         for step, batch in enumerate(batches(start), start):
@@ -98,7 +98,7 @@ def run_training(
                     checkpoint.save(network, optimiser, state)
                 saved = time.monotonic()
             if stop:
-                wait_for_all()  # The first to go has its launcher end the others.
+                barrier()  # The first to go has its launcher end the others.
                 raise Interrupted(f"{plan.name}: stopped at step {step + 1}, checkpoint written")
     return history.rows
 

@@ -230,7 +230,7 @@ def test_each_process_takes_its_rows_also_of_a_batch_that_stands_there_often(siz
     whole = torch.arange(size * part * 2.0).view(-1, 2)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(parallel, "_host", ["a group"])
-        patch.setattr(parallel, "size", lambda: size)
+        patch.setattr(parallel, "world_size", lambda: size)
         taken = []
         for rank in range(size):
             patch.setattr(parallel, "rank", lambda rank=rank: rank)
@@ -245,16 +245,16 @@ def test_each_process_takes_its_rows_also_of_a_batch_that_stands_there_often(siz
 
 def test_a_process_by_itself_has_the_whole_batch():
     whole = torch.randn(3, 2)
-    assert parallel.own_part(whole) is parallel.whole_batch(whole) is whole
+    assert parallel.own_part(whole) is parallel.all_gather(whole) is whole
     assert len(whole[parallel.part_of(3, "batch")]) == 3
 
 
 def test_what_other_launchers_set_is_not_taken_for_torchrun_s(monkeypatch):
     monkeypatch.setenv("RANK", "1")
     monkeypatch.setenv("WORLD_SIZE", "2")
-    assert (processes.rank(), processes.count()) == (0, 1)
+    assert (processes.rank(), processes.world_size()) == (0, 1)
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", "none")
-    assert (processes.rank(), processes.count()) == (1, 2)
+    assert (processes.rank(), processes.world_size()) == (1, 2)
 
 
 def test_processes_of_a_machine_share_its_cores(monkeypatch):

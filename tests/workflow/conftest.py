@@ -142,6 +142,12 @@ class Clone:
         return (self.folder / "results/shapes/seam-isl-fsl" / name).read_bytes()
 
 
+@pytest.fixture
+def clone(repository: Path, tmp_path: Path) -> Clone:
+    """A clone of the last commit, without any results."""
+    return Clone(repository, tmp_path / "clone")
+
+
 @pytest.fixture(scope="session")
 def pushed(repository: Path, tmp_path_factory) -> Clone:
     """A clone that has run the micro configuration and pushed to a folder; not to be changed."""

@@ -17,7 +17,7 @@ import pytest
     ],
 )
 def test_a_shard_has_the_card_of_its_turn(repository, gpus, given, cards):
-    rules = (repository / "workflow/rules/common.smk").read_text()
+    rules = (repository / "workflow/rules/machine.smk").read_text()
     written = re.search(r"^shell\.prefix\(\n(.*?)^\)", rules, re.DOTALL | re.MULTILINE)[1]
     function = eval(f"({written})").format()  # as Snakemake formats a prefix
     environment = {**os.environ, "HFPL_GPUS": str(gpus)}

@@ -5,9 +5,8 @@ import json
 from hfpl.pipeline import JOBS, targets
 
 
-def inputs(name):
+def inputs(job):
     """Input files of a job by name; what depends on the job's own wildcards, as a function."""
-    job = JOBS[name]
     found = {"images": [ancient(f) for f in archive_files()]} if job.images else {}
     for file in job.inputs:
         if callable(file.path) and job.names.keys() - {"variant"}:
@@ -19,11 +18,15 @@ def inputs(name):
     return found
 
 
-def outputs(name, **flags):
-    """Output files of a job by name, each with its flag, such as ``csv=report_page(...)``."""
+def outputs(job, flags):
+    """Output files of a job by name, each with its flag, if any.
+
+    The zip of a data set is no output: Snakemake would remove a copy that was put there by hand, or
+    one of many gigabytes, before it runs the rule again.
+    """
     found = {}
-    for file in JOBS[name].outputs:
-        flag = flags.get(file.name, lambda path: path)
+    for file in job.outputs:
+        flag = flags.get(file.name, update if job.folder else lambda path: path)
         paths = file.patterns(PARAMS, COMMON)
         found[file.name] = flag(paths) if file.many else flag(paths[0])
     return found
@@ -35,35 +38,26 @@ def archive_files():
     return JOBS["data_archive"]["archive"].patterns(PARAMS, COMMON) if FORMAT.archived else []
 
 
-def place(name, folder):
-    """Path of a job's log or benchmark, which the wildcards of its results tell from others."""
-    job = JOBS[name]
+def place(job):
+    """Path of a job's log and benchmark, which the wildcards of its results tell from others."""
     whole = f"{VARIANT if job.of_variant else COMMON}/{job.stage}/logs/{job.step or job.stage}"
     path = job.outputs[0].patterns(PARAMS, COMMON)[0]
     open_ones = [w for w in ("split", "shard", *job.names) if f"{{{w}}}" in path and w != "variant"]
     return "-".join([whole, *(f"{{{w}}}" for w in open_ones)])
 
 
-def log_of(name):
-    return f"{place(name, 'logs')}.log"
-
-
-def benchmark_of(name):
-    return f"{place(name, 'logs')}.tsv"
-
-
-def key(name, part=None):
+def key(job):
     """What a job depends on besides its inputs, as ONE dict: Snakemake compares values alone.
 
-    With a part of a data set's folder, names, sizes and times of its files stand for their content.
+    Of a data set's folder, names, sizes and times of the files stand for their content.
     """
 
     def of(wildcards):
         params = run_params(wildcards.get("variant"))
-        found = HandedOver(JOBS[name].key(params))
-        if part and not FORMAT.archived:
-            found["content"] = FORMAT.fingerprint(part)
-        found.located = JOBS[name].located(params)
+        found = HandedOver(job.key(params))
+        if job.folder and not FORMAT.archived:
+            found["content"] = FORMAT.fingerprint(job.folder)
+        found.located = job.located(params)
         return found
 
     return of
@@ -78,19 +72,17 @@ class HandedOver(dict):
         return json.dumps({**self, **self.located})
 
 
-def command(name):
+def command(job):
     """The command of a job, with all its files."""
-    job = JOBS[name]
-    several = job.kind == "training" and job.name != "pretrain"
-    words = ["python -m hfpl.cli.launcher {resources.gpu}" if several else "hfpl", job.stage]
+    words = ["python -m hfpl.cli.launcher {resources.gpu}" if job.several else "hfpl", job.stage]
     words += [job.step] if job.step else []
     words += ["--settings {params.key:q}", "--log {log:q}"]
     words += [f"--{n} {{wildcards.{n}}}" for n in job.names]
     if job.kind == "training":
         words.append("--threads $HFPL_THREADS --workers $HFPL_WORKERS")
     elif job.kind == "network":
-        workers = " --workers $HFPL_CRF_WORKERS" if name == "segment_test" else ""
-        words = ["card {wildcards.shard};", *words, f"--threads {{threads}}{workers}"]
+        own = "--threads {threads} --workers $HFPL_SHARD_WORKERS"
+        words = ["card {wildcards.shard};", *words, own]
     if job.images:
         # An archive may have been fetched from a storage to anywhere, a folder lies where it lies.
         words.append("--images {input.images:q}" if FORMAT.archived else '--images "$HFPL_IMAGES"')
@@ -101,7 +93,7 @@ def command(name):
     return " ".join(words)
 
 
-def report_page(caption, category, **labels):
+def page(caption, category, **labels):
     """The flag of an output that is a page of Snakemake's report."""
     return lambda path: report(
         path, caption=f"../report/{caption}.rst", category=category, labels=labels

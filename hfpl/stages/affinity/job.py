@@ -33,6 +33,9 @@ AFFINITY = Job(
     ),
     images=True,
     kind="training",
+    several=True,
     plugins=lambda params: backbone_plugin(params, "affinity"),
+    memory=8000,
+    minutes=720,
 )
 JOBS = (AFFINITY,)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from hfpl.distributed.batch import whole_batch
+from hfpl.distributed.batch import all_gather
 
 # Keeps the logarithms finite and the mean of an empty set 0.
 EPSILON = 1e-5
@@ -39,5 +39,5 @@ def affinity_loss(affinity: Tensor, bg_pos: Tensor, fg_pos: Tensor, neg: Tensor)
 
 def _mean(values: Tensor, mask: Tensor) -> Tensor:
     mask = mask.to(values.dtype)
-    total, count = whole_batch(torch.stack([(values * mask).sum(), mask.sum()])[None]).sum(0)
+    total, count = all_gather(torch.stack([(values * mask).sum(), mask.sum()])[None]).sum(0)
     return total / (count + EPSILON)

@@ -8,7 +8,7 @@ docs/method.md, equation (3).
 import torch
 from torch import Tensor
 
-from hfpl.distributed.batch import own_part, size
+from hfpl.distributed.batch import own_part, world_size
 from hfpl.images.normalise import ColourStatistics
 from hfpl.losses import (
     class_activations,
@@ -70,7 +70,7 @@ def _sampled(view: View, labels: Tensor, form: Form, isl: ImportanceSampling) ->
     if form == "expected":
         return expected_importance_sampling_loss(view.foreground, labels)
     scores = _all_channels(view) if form == "multinomial" else view.foreground
-    whole = (size() * len(labels), labels.shape[1], isl.samples)
+    whole = (world_size() * len(labels), labels.shape[1], isl.samples)
     uniform = own_part(torch.rand(whole, dtype=torch.float64, device=labels.device))
     return importance_sampling_loss(scores, labels, form=form, samples=isl.samples, uniform=uniform)
 

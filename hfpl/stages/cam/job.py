@@ -55,7 +55,10 @@ TRAIN = Job(
     ),
     images=True,
     kind="training",
+    several=True,
     plugins=_plugins,
+    memory=8000,
+    minutes=720,
 )
 
 INFER = Job(
@@ -71,5 +74,7 @@ INFER = Job(
     images=True,
     kind="network",
     plugins=_plugins,
+    memory=4000,
+    minutes=240,
 )
 JOBS = (TRAIN, INFER)

@@ -52,6 +52,9 @@ DOWNLOAD = Job(
     downloads=True,
     names={"source": lambda params: list(format_of(params).sources)},
     when=lambda params: bool(format_of(params).sources),
+    memory=500,
+    minutes=1440,
+    light=True,
 )
 
 
@@ -81,6 +84,8 @@ ARCHIVE = Job(
     downloads=True,
     plugins=format_plugin,
     when=lambda params: format_of(params).archived,
+    memory=6000,
+    minutes=240,
 )
 
 DIGEST = File(
@@ -106,6 +111,9 @@ INDEX = Job(
     outputs=tuple(_MANIFESTS.values()),
     images=True,
     plugins=format_plugin,
+    memory=1000,
+    minutes=60,
+    folder="images",
 )
 _TAKEN = tuple(
     file.as_input(file.name, f"manifests of {split}", over=(split,))
@@ -125,6 +133,9 @@ MASKS = Job(
     outputs=tuple(_MASK_FILES.values()),
     images=True,
     plugins=format_plugin,
+    memory=1000,
+    minutes=60,
+    folder="masks",
 )
 JOBS = (DOWNLOAD, ARCHIVE, INDEX, MASKS)
 

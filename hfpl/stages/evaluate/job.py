@@ -41,6 +41,8 @@ CAMS = Job(
     outputs=(File("out", "{variant}/evaluate/cam.json", "scores to write (.json)"),),
     images=True,
     plugins=metric_plugins,
+    memory=2000,
+    minutes=120,
 )
 
 
@@ -59,6 +61,8 @@ MASKS = Job(
     images=True,
     names={"scored": lambda params: list(SCORED)},
     plugins=lambda params: [*metric_plugins(params), *_refiner_plugins(params)],
+    memory=2000,
+    minutes=120,
 )
 
 
@@ -85,5 +89,8 @@ TABLE = Job(
     ),
     names={"variant": lambda params: [params.variant]},
     plugins=metric_plugins,
+    memory=500,
+    minutes=10,
+    light=True,
 )
 JOBS = (CAMS, MASKS, TABLE)

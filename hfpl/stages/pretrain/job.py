@@ -85,5 +85,7 @@ PRETRAIN = Job(
     kind="training",
     plugins=lambda params: [f"hfpl.plugins.backbones.{params.network.backbone}"],
     when=is_wanted,
+    memory=4000,
+    minutes=60,
 )
 JOBS = (PRETRAIN,)

@@ -38,5 +38,7 @@ PSEUDO = Job(
     ),
     images=True,
     plugins=refiner_plugin,
+    memory=2000,
+    minutes=240,
 )
 JOBS = (PSEUDO,)

@@ -58,5 +58,8 @@ REPORT = Job(
     ),
     images=True,
     names={"variant": lambda params: [params.variant]},
+    memory=1000,
+    minutes=30,
+    light=True,
 )
 JOBS = (REPORT,)

@@ -47,7 +47,10 @@ TRAIN = Job(
     ),
     images=True,
     kind="training",
+    several=True,
     plugins=lambda params: backbone_plugin(params, "segment"),
+    memory=8000,
+    minutes=1440,
 )
 
 TEST = Job(
@@ -86,6 +89,8 @@ TEST = Job(
     images=True,
     kind="network",
     plugins=_test_plugins,
+    memory=4000,
+    minutes=240,
 )
 
 MODEL = Job(
@@ -101,5 +106,8 @@ MODEL = Job(
         File("model", "{variant}/segment/model.safetensors", "model to write (.safetensors)"),
     ),
     plugins=lambda params: backbone_plugin(params, "segment"),
+    memory=2000,
+    minutes=10,
+    light=True,
 )
 JOBS = (TRAIN, TEST, MODEL)

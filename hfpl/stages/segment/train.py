@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hfpl.distributed.batch import whole_batch
+from hfpl.distributed.batch import all_gather
 from hfpl.images.augment import random_normalised_crop, shift_hsv
 from hfpl.images.normalise import ColourStatistics
 from hfpl.images.palette import IGNORE
@@ -73,7 +73,7 @@ def pixel_loss(logits: Tensor, masks: Tensor) -> Tensor:
         masks: uint8 (N, H, W); ignored pixels do not count.
     """
     total = functional.cross_entropy(logits, masks.long(), ignore_index=IGNORE, reduction="sum")
-    total, count = whole_batch(torch.stack([total, (masks != IGNORE).sum().to(total)])[None]).sum(0)
+    total, count = all_gather(torch.stack([total, (masks != IGNORE).sum().to(total)])[None]).sum(0)
     return total / count
 
 

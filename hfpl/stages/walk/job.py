@@ -25,5 +25,7 @@ WALK = Job(
     images=True,
     kind="network",
     plugins=lambda params: backbone_plugin(params, "affinity"),
+    memory=4000,
+    minutes=240,
 )
 JOBS = (WALK,)

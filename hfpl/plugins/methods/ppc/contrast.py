@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from hfpl.distributed.batch import whole_batch
+from hfpl.distributed.batch import all_gather
 
 TEMPERATURE = 0.1
 PROTOTYPE_SHARE = 8
@@ -81,7 +81,7 @@ def prototypes(features: Tensor, scores: Tensor) -> Tensor:
         features: (P, D).
         scores: (N, C, h, w).
     """
-    features, scores = whole_batch(features), whole_batch(scores)
+    features, scores = all_gather(features), all_gather(scores)
     rows = scores.transpose(0, 1).flatten(1)
     count = max(1, rows.shape[1] // PROTOTYPE_SHARE)
     last = rows.topk(count, dim=1).values[:, -1:]
@@ -118,8 +118,8 @@ def intra_view_contrast(features: Tensor, means: Tensor, targets: Tensor) -> Ten
     negatives = similarity.topk(last, dim=1).values[:, first:]
     logits = torch.cat([own, negatives], 1) / TEMPERATURE
     # The terms are means over each class's positions in the whole batch.
-    losses = whole_batch(torch.logsumexp(logits, 1) - logits[:, 0])
-    own, targets = whole_batch(own.detach()), whole_batch(targets)
+    losses = all_gather(torch.logsumexp(logits, 1) - logits[:, 0])
+    own, targets = all_gather(own.detach()), all_gather(targets)
     present = targets.unique()
     total = losses.new_zeros(())
     for channel in present:

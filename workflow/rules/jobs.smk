@@ -1,0 +1,54 @@
+# A rule for every job of the pipeline. What it says, its declaration says (hfpl/stages/*/job.py).
+
+from hfpl.networks.weights.published import missing_file
+from hfpl.stages.pretrain.job import lost_weights
+
+OF_VARIANT = {"variant": "{variant}"}
+PAGES = {
+    "evaluate_table": {"csv": page("table", "Scores", result="all scores", **OF_VARIANT)},
+    "report": {
+        "contact_train": page("contact", "Contact sheets", split="train", **OF_VARIANT),
+        "contact_val": page("contact", "Contact sheets", split="val", **OF_VARIANT),
+        "threshold_curve": page(
+            "threshold-curve", "Scores", result="threshold curve of the CAMs", **OF_VARIANT
+        ),
+        "classes": page("classes", "Scores", result="scores per class", **OF_VARIANT),
+        "training": page("training", "Training", result="training curves", **OF_VARIANT),
+    },
+}
+
+for name, job in JOBS.items():
+
+    rule:
+        name:
+            name
+        input:
+            **inputs(job),
+        output:
+            **outputs(job, PAGES.get(name, {})),
+        log:
+            f"{place(job)}.log",
+        benchmark:
+            f"{place(job)}.tsv"
+        localrule: job.light
+        threads: THREADS if job.kind == "training" else 1
+        resources:
+            **gpus_of(job),
+            mem_mb=retried(job.memory),
+            runtime=retried(job.minutes),
+        params:
+            key=key(job),
+        shell:
+            command(job)
+
+
+# A plan can be made without the files; see onstart in the Snakefile.
+LOST = lost_weights(PARAMS)
+if LOST:
+
+    rule weights_missing:
+        output:
+            LOST,
+        localrule: True
+        run:
+            raise WorkflowError(*(missing_file(Path(file)) for file in LOST))
