@@ -1,8 +1,5 @@
 # A rule for every job of the pipeline. What it says, its declaration says (hfpl/stages/*/job.py).
 
-from hfpl.networks.weights.published import missing_file
-from hfpl.stages.pretrain.job import lost_weights
-
 OF_VARIANT = {"variant": "{variant}"}
 PAGES = {
     "evaluate_table": {"csv": page("table", "Scores", result="all scores", **OF_VARIANT)},
@@ -17,15 +14,15 @@ PAGES = {
     },
 }
 
-for name, job in JOBS.items():
+for rule, job in JOBS.items():
 
     rule:
         name:
-            name
+            rule
         input:
             **inputs(job),
         output:
-            **outputs(job, PAGES.get(name, {})),
+            **outputs(job, PAGES.get(rule, {})),
         log:
             f"{place(job)}.log",
         benchmark:
@@ -39,16 +36,5 @@ for name, job in JOBS.items():
         params:
             key=key(job),
         shell:
-            command(job)
-
-
-# A plan can be made without the files; see onstart in the Snakefile.
-LOST = lost_weights(PARAMS)
-if LOST:
-
-    rule weights_missing:
-        output:
-            LOST,
-        localrule: True
-        run:
-            raise WorkflowError(*(missing_file(Path(file)) for file in LOST))
+            # Evaluated anew when the job runs: 'rule' is its rule's name then too.
+            command(JOBS[rule])
