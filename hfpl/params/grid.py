@@ -1,24 +1,14 @@
 """Variants as a grid: every method with every set of added losses."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from hfpl.sections.section import Name, Section, Seed
+from hfpl.stages.cam.params import AddedLosses
 
 ALONE = "none"
 """Set of losses that leaves the method's name as it is."""
-
-
-class AddedLosses(Section):
-    """Which of the two losses are added to a method."""
-
-    isl: Literal["none", "binomial", "multinomial", "expected"] = Field(
-        title="form of ISL, or none",
-        description="form of ISL: the paper's, its predecessor's, or the mean that the paper's "
-        "draws estimate",
-    )
-    fsl: bool = Field(description="whether FSL is added")
 
 
 class Grid(Section):

@@ -1,6 +1,6 @@
 """Read and check ``params.yaml``; every mistake is one line that names the key."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from hfpl.params.explain import explain, one_line
-from hfpl.params.plugins import check_options, check_refiner, plugin_names
+from hfpl.params.plugins import check_name, check_options, check_refiner
 from hfpl.params.root import Params
 from hfpl.params.runs import SEED, may_change, run_name, run_parts, sweep_settings
 from hfpl.sections.network import network_key, network_of
@@ -108,44 +108,36 @@ def resolve(params: Params, run: str) -> Params:
 
 def _cross_checks(params: Params) -> list[str]:
     """Mistakes that no single key shows."""
-    found = []
-    if params.dataset not in params.datasets:
-        found.append(
-            f"dataset: '{params.dataset}' is not in datasets"
-            + suggest(params.dataset, list(params.datasets))
-        )
-    if params.variant not in params.variants:
-        found.append(
-            f"variant: '{params.variant}' is not in variants"
-            + suggest(params.variant, list(params.variants))
-        )
-    found += _network_checks(params)
-    found += check_refiner("pseudo", params.pseudo)
-    found += check_refiner("segment.test", params.segment.test)
-    found += _metric_checks(params.evaluate.metrics)
-    methods = plugin_names("hfpl.plugins.methods")
-    for method in params.evaluate.background_score:
-        if method not in methods:
-            hint = suggest(method, methods)
-            found.append(f"evaluate.background_score.{method}: unknown method{hint}")
+    methods, evaluate = "hfpl.plugins.methods", params.evaluate
+    found = [
+        *_not_in("datasets", "dataset", params.dataset, params.datasets),
+        *_not_in("variants", "variant", params.variant, params.variants),
+        *_network_checks(params),
+        *check_refiner("pseudo", params.pseudo),
+        *check_refiner("segment.test", params.segment.test),
+        *_metric_checks(evaluate.metrics),
+    ]
+    for method in evaluate.background_score:
+        found += check_name(f"evaluate.background_score.{method}", methods, method)
     for method in params.cam.methods:
-        if method not in methods:
-            hint = suggest(method, methods)
-            found.append(
-                f"cam.methods.{method}: no file '{method}.py' in hfpl/plugins/methods{hint}"
-            )
+        found += check_name(f"cam.methods.{method}", methods, method)
     for name, variant in params.variants.items():
         method = variant.method
         found += check_options(
             f"variants.{name}.method",
-            "hfpl.plugins.methods",
+            methods,
             method,
             f"cam.methods.{method}",
             params.cam.methods.get(method, {}),
         )
-        if method not in params.evaluate.background_score:
+        if method not in evaluate.background_score:
             found.append(f"evaluate.background_score.{method}: missing; variant '{name}' needs it")
     return found or _ablation_checks(params)
+
+
+def _not_in(table: str, key: str, name: str, known: Collection[str]) -> list[str]:
+    """Messages for a name that a table of the file does not have."""
+    return [] if name in known else [f"{key}: '{name}' is not in {table}{suggest(name, known)}"]
 
 
 def _network_checks(params: Params) -> list[str]:
@@ -170,12 +162,9 @@ def _network_checks(params: Params) -> list[str]:
 
 def _metric_checks(metrics: list[str]) -> list[str]:
     """Metrics that are no plug-ins, or named twice."""
-    known = plugin_names("hfpl.plugins.metrics")
-    found = [
-        f"evaluate.metrics.{k}: no file '{name}.py' in hfpl/plugins/metrics{suggest(name, known)}"
-        for k, name in enumerate(metrics)
-        if name not in known
-    ]
+    found = []
+    for k, name in enumerate(metrics):
+        found += check_name(f"evaluate.metrics.{k}", "hfpl.plugins.metrics", name)
     found += [
         f"evaluate.metrics: '{name}' stands there twice"
         for name in dict.fromkeys(metrics)

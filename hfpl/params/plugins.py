@@ -22,13 +22,20 @@ def plugin_names(package: str) -> list[str]:
     return sorted(name for name, options in _scan(package).items() if options is not None)
 
 
+def check_name(key: str, package: str, name: str) -> list[str]:
+    """Messages for a name that no plug-in of a package has."""
+    known = plugin_names(package)
+    if name in known:
+        return []
+    return [f"{key}: no file '{name}.py' in {package.replace('.', '/')}{suggest(name, known)}"]
+
+
 def check_options(
     key: str, package: str, name: str, options_key: str, options: Mapping[str, object]
 ) -> list[str]:
     """Messages for an unknown plug-in name, and for unknown or missing options of its build."""
-    known = plugin_names(package)
-    if name not in known:
-        return [f"{key}: no file '{name}.py' in {package.replace('.', '/')}{suggest(name, known)}"]
+    if unknown := check_name(key, package, name):
+        return unknown
     required = _scan(package)[name] or {}
     unknown = [o for o in options if o not in required]
     missing = [o for o in required if o not in options]

@@ -156,7 +156,7 @@ def test_a_value_that_is_no_yaml_is_named(value):
         ("walk=3", "walk: "),
         ("variant=sean", "variant: 'sean' is not in variants; did you mean 'seam'?"),
         ("datasets.shape.size=64", "datasets.shape.format: missing; "),
-        ("variants.seam-ils.fsl=true", "variants.seam-ils.method: missing; "),
+        ("variants.seam-ils.fsl=true", "variants.seam-ils.isl: missing; "),
         ("network.options.stirde=4", "network.options.stirde: unknown option of 'small'"),
     ],
 )

@@ -20,15 +20,21 @@ from hfpl.sections.training import ColourJitter, Optimiser
 Form = Literal["none", "binomial", "multinomial", "expected"]
 
 
-class Variant(Section):
+class AddedLosses(Section):
+    """Which of the two losses are added to a method."""
+
+    isl: Form = Field(
+        title="form of ISL, or none",
+        description="form of ISL: the paper's, its predecessor's, or the mean that the paper's "
+        "draws estimate",
+    )
+    fsl: bool = Field(description="whether FSL is added")
+
+
+class Variant(AddedLosses):
     """One row of the comparison: a CAM method with or without each added loss."""
 
     method: Name = Field(description="name of a file in hfpl/plugins/methods")
-    isl: Form = Field(
-        description="form of ISL: the paper's, its predecessor's, or the mean that the paper's "
-        "draws estimate"
-    )
-    fsl: bool = Field(description="whether FSL is added")
     seed: Seed = Field(description="seed of every training in this variant")
 
 
