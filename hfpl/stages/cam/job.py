@@ -2,12 +2,7 @@
 
 from hfpl.jobs.job import File, Job, Params
 from hfpl.stages.data.job import CHECKED, MANIFEST, TRAIN_MANIFESTS
-from hfpl.stages.pretrain.job import (
-    backbone_plugin,
-    backbone_reads,
-    start_reads,
-    start_weights,
-)
+from hfpl.stages.pretrain.job import backbone_plugin, backbone_reads, start_reads, start_weights
 
 
 def _method_reads(params: Params) -> list[str]:
@@ -44,11 +39,7 @@ TRAIN = Job(
     "train a CAM network, with or without ISL and FSL",
     "hfpl.stages.cam.train:train_cam",
     reads=_train_reads,
-    inputs=(
-        TRAIN_MANIFESTS,
-        start_weights("cam"),
-        CHECKED,
-    ),
+    inputs=(TRAIN_MANIFESTS, start_weights("cam"), CHECKED),
     outputs=(
         File("model", "{variant}/cam/model.safetensors", "network to write (.safetensors)"),
         File("history", "{variant}/cam/history.csv", "losses to write (.csv)"),
@@ -66,10 +57,7 @@ INFER = Job(
     "write the CAMs of a shard of images",
     "hfpl.stages.cam.infer:infer_cams",
     reads=lambda params: [*_method_reads(params), *backbone_reads(params, "cam"), "cam.inference"],
-    inputs=(
-        MANIFEST,
-        TRAIN["model"].as_input("model", "trained network"),
-    ),
+    inputs=(MANIFEST, TRAIN["model"].as_input("model", "trained network")),
     outputs=(File("cams", "{variant}/cam/{split}-{shard}.zip", "shard of CAMs to write (.zip)"),),
     images=True,
     kind="network",

@@ -20,10 +20,7 @@ PSEUDO = Job(
         "pseudo.refiner",
         f"pseudo.{params.pseudo.refiner}",
     ],
-    inputs=(
-        MANIFEST,
-        INFER["cams"].as_input("cams", "its CAMs"),
-    ),
+    inputs=(MANIFEST, INFER["cams"].as_input("cams", "its CAMs")),
     outputs=(
         File(
             "low",

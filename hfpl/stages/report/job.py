@@ -11,12 +11,7 @@ from hfpl.stages.segment.job import TEST
 from hfpl.stages.segment.job import TRAIN as SEGMENT_TRAIN
 from hfpl.stages.walk.job import WALK
 
-TRAININGS = {
-    "pretrain": PRETRAIN,
-    "cam": CAM_TRAIN,
-    "affinity": AFFINITY,
-    "segment": SEGMENT_TRAIN,
-}
+TRAININGS = {"pretrain": PRETRAIN, "cam": CAM_TRAIN, "affinity": AFFINITY, "segment": SEGMENT_TRAIN}
 """Stage → its training, in their order."""
 
 

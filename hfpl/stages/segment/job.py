@@ -2,12 +2,7 @@
 
 from hfpl.jobs.job import File, Job, Names, Params
 from hfpl.stages.data.job import MANIFEST, SHARD_MASKS, TRAIN_MANIFESTS, format_of
-from hfpl.stages.pretrain.job import (
-    backbone_plugin,
-    backbone_reads,
-    start_reads,
-    start_weights,
-)
+from hfpl.stages.pretrain.job import backbone_plugin, backbone_reads, start_reads, start_weights
 from hfpl.stages.walk.job import WALK
 
 _HEAD = ["segment.head.channels", "segment.head.dilation"]
@@ -98,10 +93,7 @@ MODEL = Job(
     "join the network and how it is tested into one file, for new photographs",
     "hfpl.stages.segment.model:write_model",
     reads=lambda params: [*backbone_reads(params, "segment"), "segment.head", "segment.test"],
-    inputs=(
-        TRAIN_MANIFESTS,
-        TRAIN["network"].as_input("network", "trained network"),
-    ),
+    inputs=(TRAIN_MANIFESTS, TRAIN["network"].as_input("network", "trained network")),
     outputs=(
         File("model", "{variant}/segment/model.safetensors", "model to write (.safetensors)"),
     ),
