@@ -10,6 +10,7 @@ from contextlib import contextmanager, nullcontext
 from importlib import import_module
 from pathlib import Path
 
+from hfpl import __version__
 from hfpl.distributed.process import rank
 from hfpl.jobs.alone import alone, stop_with_run
 from hfpl.jobs.progress import Interrupted
@@ -57,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
         description="Weakly supervised semantic segmentation with high-fidelity pseudo-labels. "
         "'snakemake --cores all' runs all stages; each can also be run by hand.",
     )
-    parser.add_argument("--version", action="version", version=_version())
+    parser.add_argument("--version", action="version", version=f"hfpl {__version__}")
     chosen = next((a for a in arguments if not a.startswith("-")), None)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for stage, (text, more) in _OF_STAGES.items():
@@ -102,12 +103,6 @@ def _with_action(arguments: list[str]) -> list[str]:
     ):
         return ["segment", "apply", *arguments[1:]]
     return arguments
-
-
-def _version() -> str:
-    from hfpl import __version__
-
-    return f"hfpl {__version__}"
 
 
 def _run(args: argparse.Namespace) -> int:
