@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from hfpl.params.plugins import plugin_names
+from hfpl.sections.plugins import plugin_names
 
 FORMATS = "hfpl.plugins.formats"
 """Package of the formats."""

@@ -9,10 +9,10 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from hfpl.params.explain import explain, one_line
-from hfpl.params.plugins import check_name, check_options, check_refiner
 from hfpl.params.root import Params
 from hfpl.params.runs import SEED, may_change, run_name, run_parts, sweep_settings
 from hfpl.sections.network import network_key, network_of
+from hfpl.sections.plugins import check_name, check_options, check_refiner
 from hfpl.sections.suggest import suggest
 from hfpl.stages.cam.job import INFER, TRAIN
 from hfpl.stages.pretrain.job import TRAINED

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-from hfpl.ablation.params import Ablation
+from hfpl.params.ablation import Ablation
 from hfpl.params.dataset import Dataset
 from hfpl.params.grid import Grid, with_rows
 from hfpl.sections.network import Network

@@ -8,8 +8,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from ruamel.yaml import YAML
 
-from hfpl.params.plugins import option_help
 from hfpl.params.root import Params
+from hfpl.sections.plugins import option_help
 
 HEAD = """\
 # Parameters of a run. 'hfpl params PRESET' writes this file; 'hfpl params --help' lists presets.

@@ -10,7 +10,7 @@ class Refined(Section):
     """A section with a refiner and the refiners' options.
 
     Other refiners' options stand beside those of the CRF, by their names; what stands there is
-    checked against the refiners that there are (:func:`hfpl.params.plugins.check_refiner`).
+    checked against the refiners that there are (:func:`hfpl.sections.plugins.check_refiner`).
     """
 
     model_config = ConfigDict(extra="allow")

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from hfpl.jobs.code import RECORD, Recorded, code_digest, module_of, record, record_text
-from hfpl.params.plugins import plugin_names
 from hfpl.params.presets import preset_text
 from hfpl.pipeline import JOBS
+from hfpl.sections.plugins import plugin_names
 from hfpl.storage.atomic import write_text
 
 KINDS = ("backbones", "formats", "methods", "metrics", "refiners")
@@ -63,6 +63,8 @@ def accept() -> list[str]:
     if new:
         raise ValueError(f"{new[0]}: not in the record yet; 'hfpl code --raise {new[0]}' adds it")
     variants = _variants_for(changed)
+    edited_metrics = {unit.removeprefix("metrics/") for unit in changed if "metrics/" in unit}
+    metrics = ", ".join(dict.fromkeys(["miou", "contour_f", *sorted(edited_metrics)]))
     commit = _git("log", "-1", "--format=%H", "--", str(RECORD)).strip()
     if not commit:
         raise ValueError(f"{RECORD}: in no commit, so there is nothing to compare with")
@@ -72,7 +74,7 @@ def accept() -> list[str]:
         try:
             for variant in variants:
                 found = [
-                    _micro(code, now / name, variant)
+                    _micro(code, now / name, variant, metrics)
                     for name, code in (("1", before), ("2", RECORD.parents[1]))
                 ]
                 differing = sorted(k for k in found[1] if found[0].get(k) != found[1][k])
@@ -100,20 +102,19 @@ def _variants_for(changed: Iterable[str]) -> list[str]:
         kind, _, name = unit.partition("/")
         if kind == "methods" and name != "seam":
             variants.append(f"{name}-isl-fsl")
-        elif unit not in _RUN_BY_MICRO and unit not in JOBS or unit == "data_download":
+        elif kind != "metrics" and unit not in {*_RUN_BY_MICRO, *JOBS} - {"data_download"}:
             raise ValueError(f"{unit}: micro does not run it; 'hfpl code --raise {unit}' instead")
     return variants
 
 
-_RUN_BY_MICRO = ("backbones/small", "methods/seam", "formats/shapes", "refiners/crf",
-                 "metrics/miou", "metrics/contour_f")  # fmt: skip
+_RUN_BY_MICRO = ("backbones/small", "methods/seam", "formats/shapes", "refiners/crf")
 
 
-def _micro(code: Path, folder: Path, variant: str) -> dict[str, str]:
+def _micro(code: Path, folder: Path, variant: str, metrics: str) -> dict[str, str]:
     """Digest of every result of a micro run with the code of a checkout, by path."""
     folder = folder / variant
     folder.mkdir(parents=True)
-    text = preset_text("micro", [f"variant={variant}"])
+    text = preset_text("micro", [f"variant={variant}", f"evaluate.metrics=[{metrics}]"])
     (folder / "params.yaml").write_text(text, encoding="utf-8")
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     print(f"micro run of {variant} with the code in {code}", file=sys.stderr, flush=True)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hfpl.params.plugins import plugin_names
 from hfpl.plugins.metrics import build_metric, columns_of, metrics_in
+from hfpl.sections.plugins import plugin_names
 from hfpl.stages.evaluate.score import counts_of, scores_of
 
 METRICS = plugin_names("hfpl.plugins.metrics")

@@ -6,10 +6,10 @@ from ruamel.yaml import YAML
 
 from hfpl.images.normalise import IMAGENET
 from hfpl.params.load import validate_params
-from hfpl.params.plugins import plugin_names
 from hfpl.params.presets import preset_text
 from hfpl.plugins.backbones import build_backbone
 from hfpl.plugins.methods import build_method
+from hfpl.sections.plugins import plugin_names
 from hfpl.stages.cam.addon import attach, total_loss
 
 METHODS = plugin_names("hfpl.plugins.methods")

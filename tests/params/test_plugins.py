@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hfpl.params.plugins import check_options, plugin_names
+from hfpl.sections.plugins import check_options, plugin_names
 
 PACKAGES = ("hfpl.plugins.methods", "hfpl.plugins.backbones", "hfpl.plugins.refiners",
             "hfpl.plugins.metrics")  # fmt: skip

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
-from hfpl.params.plugins import plugin_names
 from hfpl.plugins.metrics.interface import Columns, Metric
+from hfpl.sections.plugins import plugin_names
 
 MIOU = "miou"
 """The metric that comes first, and that the threshold curve of CAMs is of."""

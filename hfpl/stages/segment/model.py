@@ -11,9 +11,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from hfpl.jobs.settings import Settings
 from hfpl.networks.deeplab import DeepLab
 from hfpl.numerics import Runtime
-from hfpl.params.plugins import check_options, check_refiner
 from hfpl.plugins.backbones import build_backbone
 from hfpl.sections.network import Options, network_of
+from hfpl.sections.plugins import check_options, check_refiner
 from hfpl.sections.section import Count
 from hfpl.stages.segment.params import SegmentHead, SegmentTest
 from hfpl.stages.segment.train import build_deeplab
