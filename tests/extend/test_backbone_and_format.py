@@ -1,8 +1,5 @@
 """The backbone and the format of docs/extend.md, each saved as the page says, train and infer."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,16 +9,8 @@ from PIL import Image
 from hfpl.storage.manifest import read_manifests
 from hfpl.storage.shards import Shard
 from hfpl.storage.tensors import load_tensors
-from tests.extend.page import copied_package, example
+from tests.extend.page import copied_package, example, run_commands, run_python
 
-SCRIPT = """
-import sys
-from hfpl.cli import main
-
-for arguments in {commands!r}:
-    if main(arguments):
-        sys.exit(1)
-"""
 TRAIN, VAL = ["t0.json", "t1.json"], ["v0.json", "v1.json"]
 
 
@@ -50,15 +39,7 @@ def folder(tmp_path_factory, repository: Path) -> Path:
         ["cam", "train", *given, "--manifests", *TRAIN, "--model", "m", "--history", "h.csv"],
         ["cam", "infer", *given, "--manifest", "v0.json", "--model", "m", "--cams", "v0.zip"],
     ]
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT.format(commands=commands)],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(folder)},
-        text=True,
-        capture_output=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    run_commands(folder, commands)
     return folder
 
 
@@ -83,14 +64,10 @@ def test_the_backbone_is_trained_and_its_cams_are_inferred(folder):
 
 
 def test_a_plan_knows_both(folder, repository):
-    done = subprocess.run(
-        [sys.executable, "-m", "snakemake", "-n", "-s", str(repository / "workflow" / "Snakefile")],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(folder)},
-        text=True,
-        capture_output=True,
-        check=False,
+    plan = "".join(
+        run_python(
+            folder, "-m", "snakemake", "-n", "-s", str(repository / "workflow" / "Snakefile")
+        )
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "data_index" in done.stdout + done.stderr
-    assert "data_archive" not in done.stdout + done.stderr
+    assert "data_index" in plan
+    assert "data_archive" not in plan

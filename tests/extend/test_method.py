@@ -1,35 +1,12 @@
 """A fifth method, written as docs/extend.md says, trains with ISL and FSL attached."""
 
 import csv
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from hfpl.storage.shards import Shard
-from tests.extend.page import copied_package, example
-
-SCRIPT = """
-import sys
-from hfpl.cli import main
-
-def run(*arguments):
-    if main(list(arguments)):
-        sys.exit(1)
-
-run("params", *{settings!r})
-run("data", "archive", "--archive", "shapes.zip", "--digest", "shapes.json")
-run("data", "index", "--images", "shapes.zip", "--train-manifests", "t0.json", "t1.json",
-    "--val-manifests", "v0.json", "v1.json")
-for variant in ("peak", "peak-isl-fsl"):
-    run("cam", "train", "--variant", variant, "--images", "shapes.zip", "--threads", "1",
-        "--manifests", "t0.json", "t1.json", "--model", variant + ".safetensors",
-        "--history", variant + ".csv")
-    run("cam", "infer", "--variant", variant, "--images", "shapes.zip", "--threads", "1",
-        "--manifest", "v0.json", "--model", variant + ".safetensors", "--cams", variant + ".zip")
-"""
+from tests.extend.page import copied_package, example, run_commands
 
 
 @pytest.fixture(scope="module")
@@ -38,16 +15,21 @@ def trained(tmp_path_factory, repository: Path) -> Path:
     folder = copied_package(repository, tmp_path_factory.mktemp("fifth"))
     code, command = example(repository, "A CAM method")
     (folder / "hfpl" / "plugins" / "methods" / "peak.py").write_text(code, encoding="utf-8")
-    # The page's command, on the preset that trains for a few steps.
-    settings = ["micro", *command[2:]]
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT.format(settings=settings)],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(folder)},
-        text=True,
-        capture_output=True,
-    )
-    assert done.returncode == 0, done.stderr
+    given = ["--images", "shapes.zip", "--threads", "1"]
+    train, val = ["t0.json", "t1.json"], ["v0.json", "v1.json"]
+    commands = [
+        # The page's command, on the preset that trains for a few steps.
+        ["params", "micro", *command[2:]],
+        ["data", "archive", "--archive", "shapes.zip", "--digest", "shapes.json"],
+        ["data", "index", *given[:2], "--train-manifests", *train, "--val-manifests", *val],
+    ]
+    for variant in ("peak", "peak-isl-fsl"):
+        chosen = ["--variant", variant, *given, "--model", f"{variant}.safetensors"]
+        commands += [
+            ["cam", "train", *chosen, "--manifests", *train, "--history", f"{variant}.csv"],
+            ["cam", "infer", *chosen, "--manifest", "v0.json", "--cams", f"{variant}.zip"],
+        ]
+    run_commands(folder, commands)
     return folder
 
 

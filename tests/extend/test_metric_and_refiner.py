@@ -1,9 +1,6 @@
 """The metric and the refiner of docs/extend.md, each saved as the page says, score and refine."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import cv2
@@ -13,18 +10,10 @@ import pytest
 from hfpl.images.palette import encode_mask
 from hfpl.storage.manifest import ImageRecord, Manifest, MaskRecord, write_manifest, write_masks
 from hfpl.storage.shards import Shard, write_shard
-from tests.extend.page import copied_package, example
+from tests.extend.page import copied_package, example, run_commands
 
 SIZE = (12, 16)
 CLASSES = ("cat", "dog")
-SCRIPT = """
-import sys
-from hfpl.cli import main
-
-for arguments in {commands!r}:
-    if main(arguments):
-        sys.exit(1)
-"""
 
 
 def label_of(name: str) -> np.ndarray:
@@ -78,16 +67,7 @@ def folder(tmp_path_factory, repository: Path) -> Path:
          "--metrics", "metrics.json"],
         ["evaluate", "show", "table.json"],
     ]  # fmt: skip
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT.format(commands=commands)],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(folder)},
-        text=True,
-        capture_output=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    (folder / "shown.txt").write_text(done.stdout, encoding="utf-8")
+    (folder / "shown.txt").write_text(run_commands(folder, commands), encoding="utf-8")
     return folder
 
 

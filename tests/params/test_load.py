@@ -86,9 +86,11 @@ def test_a_misspelt_key_is_named_with_the_right_spelling():
     for key in PLAIN:
         if len(name := key.rpartition(".")[2]) > 3:
             text = message(changed(misspelt(key), LEAVES[key], changed(key, DELETED)))
-            if not re.fullmatch(
-                rf"{misspelt(key)}: (unknown|no file) .*; did you mean '{name}'\?", text
-            ):
+            said = "unknown .*"
+            if key.startswith("evaluate.background_score."):
+                wrong_name = misspelt(key).rpartition(".")[2]
+                said = rf"no file '{wrong_name}\.py' in hfpl/plugins/methods"
+            if not re.fullmatch(rf"{misspelt(key)}: {said}; did you mean '{name}'\?", text):
                 wrong[key] = text
     assert wrong == {}
 

@@ -19,11 +19,7 @@ def inputs(job):
 
 
 def outputs(job, flags):
-    """Output files of a job by name, each with its flag, if any.
-
-    The zip of a data set is no output: Snakemake would remove a copy that was put there by hand, or
-    one of many gigabytes, before it runs the rule again.
-    """
+    """Output files of a job by name, each with its flag, if any."""
     found = {}
     for file in job.outputs:
         flag = flags.get(file.name, update if job.folder else lambda path: path)

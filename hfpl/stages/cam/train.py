@@ -49,8 +49,8 @@ def train_cam(
     )
     load_start(network, weights, cam.weights)
     # Without an added loss, its settings are none of this training's parameters.
-    added = {"isl": cam.isl} if variant.isl != "none" else {}
-    added |= {"fsl": cam.fsl} if variant.fsl else {}
+    isl = cam.isl if variant.isl != "none" else None
+    fsl = cam.fsl if variant.fsl else None
 
     def loss_of(batch: list[Tensor], progress: float) -> dict[str, Tensor]:
         pixels, labels = batch
@@ -58,7 +58,13 @@ def train_cam(
             pixels = pixels.contiguous(memory_format=torch.channels_last)
             loss = network.losses(pixels, labels, progress)
         terms = attach(
-            loss, labels, backbone.statistics, form=variant.isl, progress=progress, **added
+            loss,
+            labels,
+            backbone.statistics,
+            form=variant.isl,
+            isl=isl,
+            fsl=fsl,
+            progress=progress,
         )
         return {"total": total_loss(terms), **{name: t.value for name, t in terms.items()}}
 

@@ -33,6 +33,8 @@ def _sources_of(params: Params) -> list[str]:
     return ["chosen.dataset.sources"] if format_of(params).sources else []
 
 
+# The archive itself is no output: Snakemake would remove a copy that was put there by hand, or one
+# of many gigabytes, before it runs the rule again.
 DOWNLOAD = Job(
     "data_download",
     "download an archive; one that is already there is checked and taken",
