@@ -36,6 +36,7 @@ _OTHERS = {
     "ablation": "stage ablation: variants compared over seeds",
     "dvc": "versions of results: declare, commit and share with DVC",
     "clean": "show and remove results that no parameter and no commit refers to",
+    "weights": "ImageNet weights of the backbones: show and fetch them",
     "export": "unpack a shard into PNG files",
     "code": "versions of the jobs' code: what was edited, and whether results changed",
 }

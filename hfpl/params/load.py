@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from hfpl.networks.weights.published import IMAGENET, imagenet_weights
 from hfpl.params.explain import explain, one_line
 from hfpl.params.root import Params
 from hfpl.params.runs import SEED, may_change, run_name, run_parts, sweep_settings
@@ -152,6 +153,11 @@ def _network_checks(params: Params) -> list[str]:
             f"{key}.options",
             network.options,
         )
+        if network.weights == IMAGENET and not found and imagenet_weights(network) is None:
+            found.append(
+                f"{key}.weights: '{IMAGENET}': none are known for '{network.backbone}' with these "
+                "options; name a file, 'pretrain' or 'none'"
+            )
         if key != "network" and network.weights == "pretrain":
             found.append(
                 f"{key}.weights: 'pretrain' makes those of the section network alone; "

@@ -16,7 +16,8 @@ WEIGHT_ENDINGS = (".safetensors", ".pth", ".pt", ".params")
 
 
 def _starts_all(value: str) -> str:
-    return value if value in ("pretrain", "none") else _weights_file(value, "'pretrain', 'none'")
+    words = ("imagenet", "pretrain", "none")
+    return value if value in words else _weights_file(value, "'imagenet', 'pretrain', 'none'")
 
 
 def _starts_stage(value: str) -> str:
@@ -50,9 +51,10 @@ class Network(Section):
     backbone: Name = Field(description="name of a file in hfpl/plugins/backbones")
     options: Options = Field(description="keyword arguments of its build()")
     weights: Annotated[str, AfterValidator(_starts_all)] = Field(
-        title="pretrain, none, or a file (.safetensors, .pth, .params)",
-        description="'pretrain' (made by the stage pretrain), 'none' (random), or a file: "
-        ".safetensors, .pth or .params",
+        title="imagenet, pretrain, none, or a file (.safetensors, .pth, .params)",
+        description="'imagenet' (those that belong to the backbone; 'hfpl weights' shows them), "
+        "'pretrain' (made by the stage pretrain), 'none' (random), or a file: .safetensors, .pth "
+        "or .params",
     )
 
 

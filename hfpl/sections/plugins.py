@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
@@ -73,16 +74,31 @@ def check_refiner(key: str, section: Refined) -> list[str]:
 @cache
 def option_help(package: str, name: str) -> dict[str, str]:
     """Option of a plug-in's ``build`` → what the docstring of ``build`` says of it, in a line."""
-    folder = Path(next(iter(find_spec(package).submodule_search_locations)))
-    files = (folder / f"{name}.py", folder / name / "__init__.py")
-    file = next((file for file in files if file.is_file()), None)
-    if file is None:
+    tree = _tree(package, name)
+    if tree is None:
         return {}
-    tree = ast.parse(file.read_text(encoding="utf-8"))
     builds = (n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == "build")
     arguments = (ast.get_docstring(next(builds)) or "").partition("Args:")[2]
     found = re.findall(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", arguments, re.MULTILINE)
     return {option: " ".join(text.split()).rstrip(".") for option, text in found}
+
+
+@cache
+def constant(package: str, name: str, constant: str) -> Any:
+    """A constant of a plug-in's file, written as a literal there; None where it has none."""
+    tree = _tree(package, name)
+    for node in tree.body if tree else ():
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == constant:
+            return ast.literal_eval(node.value)
+    return None
+
+
+def _tree(package: str, name: str) -> ast.Module | None:
+    """Source of a plug-in, parsed; None where there is no such file."""
+    folder = Path(next(iter(find_spec(package).submodule_search_locations)))
+    files = (folder / f"{name}.py", folder / name / "__init__.py")
+    file = next((file for file in files if file.is_file()), None)
+    return ast.parse(file.read_text(encoding="utf-8")) if file else None
 
 
 @cache

@@ -6,11 +6,26 @@ from pathlib import Path
 from hfpl.jobs.settings import Settings
 from hfpl.networks.interface import Backbone, StandsOnBackbone, freeze
 from hfpl.networks.weights.match import load_weights
+from hfpl.networks.weights.published import IMAGENET, imagenet_weights
 from hfpl.numerics import seed_torch
 from hfpl.plugins.backbones import build_backbone
-from hfpl.sections.network import AS_NETWORK
+from hfpl.sections.network import AS_NETWORK, network_of
 
 _log = logging.getLogger(__name__)
+
+
+def weights_to_start_from(settings: Settings, stage: str, given: Path | None) -> Path | None:
+    """The file that a stage's training starts from: the one given, that of an installed package
+    where the parameters ask for its weights, or None.
+
+    Raises:
+        ValueError: the package is not installed, or its file is another one.
+    """
+    network = network_of(settings, stage)
+    if given or settings[stage].weights != AS_NETWORK or network.weights != IMAGENET:
+        return given
+    published = imagenet_weights(network)
+    return published.installed() if published and published.package else None
 
 
 def starting_backbone(settings: Settings, stage: str, seed: int, scratch: bool) -> Backbone:

@@ -12,7 +12,10 @@ from hfpl.images.normalise import IMAGENET
 from hfpl.networks.affinity import AffinityNetwork
 from hfpl.networks.deeplab import DeepLab
 from hfpl.networks.interface import freeze
+from hfpl.networks.weights.published import imagenet_of
+from hfpl.networks.weights.reading import read_weights
 from hfpl.plugins.backbones import build_backbone
+from hfpl.plugins.backbones.efficientnet_lite import EfficientNetLite
 from hfpl.plugins.methods import build_method
 from hfpl.stages.affinity.pairs import pair_affinity
 from hfpl.stages.cam.addon import attach, total_loss
@@ -150,6 +153,35 @@ def deeplab_network(arrays: Arrays) -> Iterator[Comparison]:
     idle = sum(p.numel() for n, p in network.named_parameters() if n.startswith("bn_fov"))
     yield equal("trainable elements, with idle ones", _trainable(network) + idle,
                 arrays["trainable"])  # fmt: skip
+
+
+_KEPT = 8
+"""Of the features of EfficientNet-Lite, every eighth channel is compared."""
+
+
+def efficientnet_lite(arrays: Arrays) -> Iterator[Comparison]:
+    """The published EfficientNet-Lites with their ImageNet weights and classifiers."""
+    inputs = sorted(name.removeprefix("x_") for name in arrays if name.startswith("x_"))
+    for name in inputs:
+        size = int(name.removeprefix("lite").partition("_")[0])
+        network, weight, bias = _classifier(size)
+        with torch.no_grad():
+            features = network(torch.from_numpy(arrays[f"x_{name}"]))["conv6"]
+        pooled = features.mean((2, 3))
+        yield close(f"features, {name}", features[:, ::_KEPT], arrays[f"features_{name}"])
+        yield close(f"pooled features, {name}", pooled, arrays[f"pooled_{name}"])
+        yield close(f"logits, {name}", pooled @ weight.T + bias, arrays[f"logits_{name}"])
+
+
+@lru_cache(maxsize=1)
+def _classifier(size: int) -> tuple[EfficientNetLite, torch.Tensor, torch.Tensor]:
+    """The published network at its own stride, and weight and bias of its classifier."""
+    published = next(p for p in imagenet_of("efficientnet_lite") if p.options == {"size": size})
+    tensors = read_weights(published.installed())
+    weight, bias = tensors.pop("_fc.weight"), tensors.pop("_fc.bias")
+    network = EfficientNetLite(size, stride=32)
+    network.load_state_dict(tensors)
+    return network.eval(), weight, bias
 
 
 def _flat(name: str) -> str:

@@ -26,6 +26,7 @@ STEPS: dict[str, Callable[[Arrays], Iterator[Comparison]]] = {
     "seam_gradients.npz": networks.seam_gradients,
     "affinity_network.npz": networks.affinity_network,
     "deeplab_network.npz": networks.deeplab_network,
+    "efficientnet_lite.npz": networks.efficientnet_lite,
 }
 """File of a reference folder, and the step that it is compared with."""
 

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hfpl.plugins.formats.sources import Source
-from hfpl.stages.data.download import Fetched, fetch
+from hfpl.stages.data.download import Fetched, Wanted, fetch
 
 CONTENT = bytes(range(256)) * 12_000  # 3 MB: several chunks
 AT_ONCE = (0, 0, 0)
@@ -20,9 +19,9 @@ def md5(content: bytes) -> str:
     return hashlib.md5(content).hexdigest()
 
 
-def source(*urls: str, content: bytes | None = CONTENT) -> Source:
+def source(*urls: str, content: bytes | None = CONTENT) -> Wanted:
     checksum = None if content is None else md5(content)
-    return Source(file="a.zip", urls=list(urls), md5=checksum, size=3_000_000)
+    return Wanted(urls, 3_000_000, checksum)
 
 
 @pytest.fixture
@@ -36,7 +35,7 @@ def part(path: Path) -> Path:
     return path.with_name("a.zip.part")
 
 
-def complaint(given: Source, path: Path, waits=AT_ONCE) -> str:
+def complaint(given: Wanted, path: Path, waits=AT_ONCE) -> str:
     with pytest.raises(ValueError, match=".") as caught:
         fetch(given, path, waits)
     assert "\n" not in str(caught.value)
@@ -52,7 +51,7 @@ def test_a_file_arrives_whole(server, served, path, capsys):
     assert server.requests == [("a", None)]
     # Size and place are shown before it begins.
     first = capsys.readouterr().err.splitlines()[0]
-    assert first == f"data download: a.zip: about 3.0 MB from {server.url('a')} to {path.parent}/"
+    assert first == f"download: a.zip: about 3.0 MB from {server.url('a')} to {path.parent}/"
 
 
 def test_a_broken_connection_is_resumed(server, served, path, capsys):
@@ -196,7 +195,7 @@ def test_an_unreachable_server_is_named(path):
 def test_a_local_copy_is_checked_and_taken(server, path, part):
     path.write_bytes(CONTENT)
     assert fetch(source(server.url("a")), path) == Fetched(len(CONTENT), md5(CONTENT))
-    assert fetch(source(server.url("a"), content=None), path).md5 == md5(CONTENT)
+    assert fetch(source(server.url("a"), content=None), path).digest == md5(CONTENT)
     assert server.requests == []
 
 

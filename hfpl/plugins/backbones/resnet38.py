@@ -8,6 +8,16 @@ from torch.nn import functional
 
 from hfpl.networks.interface import Backbone, Features
 
+IMAGENET = (
+    {
+        "options": {},
+        "file": "data/ilsvrc-cls_rna-a1_cls1000_ep-0001.params",
+        "origin": "shared by their authors at "
+        "https://drive.google.com/drive/folders/1y3WjoQLgqbR4q7u9KWPjj4enlLvbn_-P",
+    },
+)
+"""Weights of :class:`hfpl.networks.weights.published.Published`; no checksum is published."""
+
 
 def build() -> "ResNet38":
     """Build ResNet-38d; it has no options."""

@@ -9,6 +9,20 @@ from torch.nn import functional
 
 from hfpl.networks.interface import Backbone, Features
 
+IMAGENET = (
+    {
+        "options": {},
+        "file": "data/resnet50-0676ba61.pth",
+        "sha256": "0676ba61b6795bbe1773cffd859882e5e297624d384b6993f7c9e683e722fb8a",
+        "urls": ("https://download.pytorch.org/models/resnet50-0676ba61.pth",),
+        "size": 102530333,
+        "origin": "published by torchvision at "
+        "https://download.pytorch.org/models/resnet50-0676ba61.pth "
+        "('hfpl weights fetch resnet50' takes it from there)",
+    },
+)
+"""Weights of :class:`hfpl.networks.weights.published.Published`, with the classifier's."""
+
 
 def build(*, stride: int, frozen_layers: int) -> "ResNet50":
     """Build ResNet-50.

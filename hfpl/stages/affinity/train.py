@@ -24,7 +24,7 @@ from hfpl.storage.shards import Shards
 from hfpl.training.loop import Plan
 from hfpl.training.samples import steps_per_epoch
 from hfpl.training.stage import TrainingFiles, train_stage
-from hfpl.training.start import load_start, starting_backbone
+from hfpl.training.start import load_start, starting_backbone, weights_to_start_from
 
 
 def train_affinity(
@@ -46,6 +46,7 @@ def train_affinity(
         ValueError: a file cannot be read, or as :func:`hfpl.training.stage.train_stage`.
     """
     affinity, seed = settings.affinity, settings.chosen.variant.seed
+    weights = weights_to_start_from(settings, "affinity", weights)
     backbone = starting_backbone(
         network_of(settings, "affinity"), "affinity", seed, weights is None
     )

@@ -21,7 +21,7 @@ from hfpl.storage.reading import ImageRoot
 from hfpl.training.loop import Plan
 from hfpl.training.samples import steps_per_epoch
 from hfpl.training.stage import TrainingFiles, train_stage
-from hfpl.training.start import load_start, starting_backbone
+from hfpl.training.start import load_start, starting_backbone, weights_to_start_from
 
 
 def train_cam(
@@ -43,6 +43,7 @@ def train_cam(
     """
     cam, variant = settings.cam, settings.chosen.variant
     manifest = read_manifests(manifests)
+    weights = weights_to_start_from(settings, "cam", weights)
     backbone = starting_backbone(network_of(settings, "cam"), "cam", variant.seed, weights is None)
     network = build_method(
         variant.method, backbone, len(manifest.classes), cam.methods[variant.method].as_dict()

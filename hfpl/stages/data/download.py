@@ -38,9 +38,9 @@ def download_source(settings: Settings, *, downloads: Path, source: str, record:
     """
     what = Source(**settings.chosen.dataset.sources[source].as_dict())
     path = downloads / what.file
-    found = fetch(what, path)
-    write_json(record, {"source": source, "size": found.size, "md5": found.md5})
-    return f"{path}: {human(found.size)}, md5 {found.md5}"
+    found = fetch(Wanted(tuple(what.urls), what.size, what.md5), path)
+    write_json(record, {"source": source, "size": found.size, "md5": found.digest})
+    return f"{path}: {human(found.size)}, md5 {found.digest}"
 
 
 class _Unfinished(Exception):
@@ -52,21 +52,38 @@ class _Useless(Exception):
 
 
 @dataclass(frozen=True)
+class Wanted:
+    """A file to download.
+
+    Attributes:
+        urls: addresses, tried in order.
+        size: bytes, about.
+        digest: checksum in hexadecimal digits; None: any content is taken.
+        algorithm: of the checksum, a name that hashlib knows.
+    """
+
+    urls: tuple[str, ...]
+    size: int
+    digest: str | None
+    algorithm: str = "md5"
+
+
+@dataclass(frozen=True)
 class Fetched:
-    """A file in place: size in bytes, MD5 in hexadecimal digits."""
+    """A file in place: size in bytes, checksum in hexadecimal digits."""
 
     size: int
-    md5: str
+    digest: str
 
 
-def fetch(source: Source, path: str | Path, waits: Sequence[float] = (1, 5, 20)) -> Fetched:
+def fetch(source: Wanted, path: str | Path, waits: Sequence[float] = (1, 5, 20)) -> Fetched:
     """Put a source's file at ``path``; one that is already there is checked and taken.
 
     What an interrupted run left in ``<path>.part`` is continued, unless no checksum is known:
     nothing would tell then that the two halves belong together.
 
     Args:
-        source: addresses, tried in order, and checksum.
+        source: its addresses and checksum.
         path: where the file shall lie; written only when it is whole and its checksum holds.
         waits: seconds before each further try of an address; tries that brought the file
             forward do not count.
@@ -81,9 +98,9 @@ def fetch(source: Source, path: str | Path, waits: Sequence[float] = (1, 5, 20))
     path.parent.mkdir(parents=True, exist_ok=True)
     _say(f"{path.name}: about {human(source.size)} from {source.urls[0]} to {path.parent}/")
     problems = []
-    with _Part(path) as part:
+    with _Part(path, source.algorithm) as part:
         for url in source.urls:
-            if source.md5 is None:
+            if source.digest is None:
                 part.restart()
             problem = _from_mirror(url, part, source, waits)
             if problem is None:
@@ -99,8 +116,8 @@ def fetch(source: Source, path: str | Path, waits: Sequence[float] = (1, 5, 20))
 class _Part:
     """The beginning of a file, beside it and kept between runs, with the digest of its content."""
 
-    def __init__(self, path: Path) -> None:
-        self.whole = path
+    def __init__(self, path: Path, algorithm: str) -> None:
+        self.whole, self.algorithm = path, algorithm
         self.path = path.with_name(f"{path.name}.part")
         self._file = open(self.path, "ab", buffering=0)  # what is counted is on disk  # noqa: SIM115
         try:
@@ -109,7 +126,7 @@ class _Part:
             self._file.close()
             raise ValueError(f"{self.path}: another process is downloading it") from None
         self.size = self.path.stat().st_size
-        self._digest = _hash_file(self.path)
+        self._digest = _hash_file(self.path, algorithm)
 
     def __enter__(self) -> "_Part":
         return self
@@ -120,13 +137,13 @@ class _Part:
             self.path.unlink()
 
     @property
-    def md5(self) -> str:
+    def digest(self) -> str:
         return self._digest.hexdigest()
 
     def restart(self) -> None:
         self._file.truncate(0)
         self.size = 0
-        self._digest = hashlib.md5(usedforsecurity=False)
+        self._digest = hashlib.new(self.algorithm, usedforsecurity=False)
 
     def append(self, chunk: bytes) -> None:
         try:
@@ -142,24 +159,27 @@ class _Part:
 
     def finish(self) -> Fetched:
         self.path.replace(self.whole)
-        return Fetched(self.size, self.md5)
+        return Fetched(self.size, self.digest)
 
 
-def _check_copy(source: Source, path: Path) -> Fetched:
+def _check_copy(source: Wanted, path: Path) -> Fetched:
     if not path.is_file():
         raise ValueError(f"{path}: expected a file there, or nothing")
-    md5 = _hash_file(path).hexdigest()
-    if source.md5 not in (None, md5):
+    digest = _hash_file(path, source.algorithm).hexdigest()
+    if source.digest not in (None, digest):
+        name = source.algorithm
+        correct = ", or correct the md5 in the parameters" if name == "md5" else ""
         raise ValueError(
-            f"{path}: its MD5 is {md5}, expected {source.md5}; it is another file or a damaged "
-            "one: remove it to have it downloaded, or correct the md5 in the parameters"
+            f"{path}: its {name.upper()} is {digest}, expected {source.digest}; it is another file "
+            f"or a damaged one: remove it to have it downloaded{correct}"
         )
-    _say(f"{path}: already there" + (", checksum holds" if source.md5 else ", no checksum known"))
-    return Fetched(path.stat().st_size, md5)
+    known = ", checksum holds" if source.digest else ", no checksum known"
+    _say(f"{path}: already there{known}")
+    return Fetched(path.stat().st_size, digest)
 
 
-def _hash_file(path: Path) -> Any:
-    digest = hashlib.md5(usedforsecurity=False)
+def _hash_file(path: Path, algorithm: str) -> Any:
+    digest = hashlib.new(algorithm, usedforsecurity=False)
     steps = -(-path.stat().st_size // _MIB)
     with path.open("rb") as file, track(f"check {path.name}", steps, "MiB") as advance:
         while chunk := file.read(_MIB):
@@ -168,9 +188,9 @@ def _hash_file(path: Path) -> Any:
     return digest
 
 
-def _from_mirror(url: str, part: _Part, source: Source, waits: Sequence[float]) -> str | None:
+def _from_mirror(url: str, part: _Part, source: Wanted, waits: Sequence[float]) -> str | None:
     """Complete the part from one address; what went wrong, or None."""
-    if part.md5 == source.md5:
+    if part.digest == source.digest:
         return None  # stopped between the last byte and the rename
     failures, furthest, mismatches = 0, part.size, 0
     while True:
@@ -189,9 +209,12 @@ def _from_mirror(url: str, part: _Part, source: Source, waits: Sequence[float]) 
             _say(f"{part.whole.name}: {url}: {problem}; next try in {wait:g} s")
             time.sleep(wait)
             continue
-        if source.md5 in (None, part.md5):
+        if source.digest in (None, part.digest):
             return None
-        problem = f"MD5 {part.md5} instead of {source.md5}: a damaged or another file"
+        problem = (
+            f"{part.algorithm.upper()} {part.digest} instead of {source.digest}: a damaged or "
+            "another file"
+        )
         part.restart()
         mismatches += 1
         # The damage may lie in what an earlier run left.
@@ -264,4 +287,4 @@ def _check_room(part: _Part, total: int | None) -> None:
 
 
 def _say(text: str) -> None:
-    print(f"data download: {text}", file=sys.stderr, flush=True)
+    print(f"download: {text}", file=sys.stderr, flush=True)

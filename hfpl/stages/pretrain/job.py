@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from hfpl.jobs.job import File, Job, Names, Params
-from hfpl.networks.weights.published import missing_file
+from hfpl.networks.weights.published import IMAGENET, imagenet_weights, missing_file
 from hfpl.sections.network import AS_NETWORK, network_key, network_of
 from hfpl.stages.data.job import CHECKED
 
@@ -34,6 +35,8 @@ def start_weights(stage: str) -> File:
     def paths(params: Params, common: str, names: Names) -> list[str]:
         chosen = getattr(params, stage).weights
         chosen = network_of(params, stage).weights if chosen == AS_NETWORK else chosen
+        if chosen == IMAGENET:
+            return _imagenet_files(network_of(params, stage))
         return {"pretrain": PRETRAIN["weights"].patterns(params, common), "none": []}.get(
             chosen, [chosen]
         )
@@ -46,6 +49,13 @@ def start_weights(stage: str) -> File:
         optional=True,
         missing=missing_file,
     )
+
+
+def _imagenet_files(network: Any) -> list[str]:
+    """A file that a person put there; that of a package has its checksum in the code instead, and
+    lies elsewhere on every machine."""
+    published = imagenet_weights(network)
+    return [] if published is None or published.package else [published.file]
 
 
 TRAINED = ("cam", "affinity", "segment")
@@ -61,6 +71,18 @@ def is_wanted(params: Params) -> bool:
 def lost_weights(params: Params) -> list[str]:
     """Weights that a training starts from, made by no stage, which are not there."""
     return [file for file in given_weights(params, TRAINED) if not Path(file).is_file()]
+
+
+def lost_packages(params: Params) -> list[str]:
+    """A line for each network whose ImageNet weights come with a package that is not installed."""
+    found = {}
+    for stage in TRAINED:
+        network = network_of(params, stage)
+        if network.weights == IMAGENET and getattr(params, stage).weights == AS_NETWORK:
+            published = imagenet_weights(network)
+            if published and published.missing:
+                found[f"{network_key(params, stage)}.weights: {IMAGENET}: {published.missing}"] = 1
+    return list(found)
 
 
 def given_weights(params: Params, stages: Iterable[str]) -> list[str]:

@@ -23,7 +23,7 @@ from hfpl.storage.reading import ImageRoot
 from hfpl.storage.shards import Shards
 from hfpl.training.loop import Plan
 from hfpl.training.stage import TrainingFiles, train_stage
-from hfpl.training.start import load_start, starting_backbone
+from hfpl.training.start import load_start, starting_backbone, weights_to_start_from
 
 
 def train_segment(
@@ -45,6 +45,7 @@ def train_segment(
     """
     segment, seed = settings.segment, settings.chosen.variant.seed
     manifest = read_manifests(manifests)
+    weights = weights_to_start_from(settings, "segment", weights)
     backbone = starting_backbone(network_of(settings, "segment"), "segment", seed, weights is None)
     deeplab = build_deeplab(backbone, len(manifest.classes), segment.head)
     load_start(deeplab, weights, segment.weights)

