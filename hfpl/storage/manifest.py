@@ -37,11 +37,16 @@ class ImageRecord:
 
 @dataclass(frozen=True, slots=True)
 class MaskRecord:
-    """The ground truth of one scored image; fields as in :class:`ImageRecord`."""
+    """The ground truth of one scored image; fields as in :class:`ImageRecord`.
+
+    Attributes:
+        labels: which label each class has in the file, where it holds others too; empty: 1 to K.
+    """
 
     id: str
     file: str
     sha256: str
+    labels: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,8 @@ def write_manifest(path: str | Path, manifest: Manifest) -> None:
 
 def write_masks(path: str | Path, masks: Sequence[MaskRecord]) -> None:
     """Write the scored images of one shard."""
-    write_json(path, {"masks": [asdict(mask) for mask in masks]})
+    entries = ({k: v for k, v in asdict(mask).items() if k != "labels" or v} for mask in masks)
+    write_json(path, {"masks": list(entries)})
 
 
 def read_manifests(paths: Iterable[str | Path]) -> Manifest:
@@ -93,7 +99,10 @@ def read_masks(paths: Iterable[str | Path]) -> dict[str, MaskRecord]:
     found = {}
     for path in paths:
         try:
-            records = [MaskRecord(**mask) for mask in read_json(path)["masks"]]
+            records = [
+                MaskRecord(**{**mask, "labels": tuple(mask.get("labels", ()))})
+                for mask in read_json(path)["masks"]
+            ]
         except (KeyError, TypeError) as error:
             raise ValueError(f"{path}: not a list of masks: {error}") from None
         found.update({record.id: record for record in records})

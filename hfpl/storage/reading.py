@@ -8,9 +8,9 @@ import numpy as np
 from PIL import Image
 
 from hfpl.images.decode import UNREADABLE, decode_image, shrunk_size
-from hfpl.images.palette import decode_mask
+from hfpl.images.palette import IGNORE, decode_mask
 from hfpl.storage.archive import Archive
-from hfpl.storage.manifest import ImageRecord
+from hfpl.storage.manifest import ImageRecord, MaskRecord
 
 _LARGEST = 512 * 2**20
 """Bytes of the largest file that is read out of a zip."""
@@ -71,16 +71,20 @@ class ImageRoot:
             )
         return image
 
-    def mask(self, file: str, size: tuple[int, int] | None = None) -> np.ndarray:
+    def mask(self, record: MaskRecord, size: tuple[int, int] | None = None) -> np.ndarray:
         """Label map, uint8 (h, w), 255 where the annotators left it open.
 
         Args:
             size: height and width to shrink it to, where its image is shrunk too.
         """
         try:
-            mask = decode_mask(self.read(file))
+            mask = decode_mask(self.read(record.file))
         except UNREADABLE as error:
-            raise ValueError(f"{self.root}/{file}: not a readable mask: {error}") from None
+            raise ValueError(f"{self.root}/{record.file}: not a readable mask: {error}") from None
+        if record.labels:
+            own = np.full(256, IGNORE, np.uint8)
+            own[[0, *record.labels]] = range(len(record.labels) + 1)
+            mask = own[mask]
         if size and mask.shape != size and shrunk_size(mask.shape, max(size)) == size:
             small = Image.fromarray(mask).resize(size[::-1], Image.Resampling.NEAREST)
             return np.asarray(small)

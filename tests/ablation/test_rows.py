@@ -11,6 +11,9 @@ from hfpl.params.load import resolve, validate_params
 from hfpl.params.presets import preset_text
 from hfpl.storage.atomic import write_json
 
+WHOLE = {"only": None, "limit": None}
+"""A data set of which all is taken."""
+
 DEMO = YAML(typ="safe", pure=True).load(preset_text("demo"))
 PARAMS = validate_params(DEMO)
 
@@ -161,7 +164,9 @@ def test_what_the_parameters_do_not_say_counts_too():
 
 def test_the_root_of_a_folder_does_not_count():
     lists = {"training": "train", "train": "train", "val": "val"}
-    entries = [{"format": "voc", "root": root, "lists": lists} for root in ("here", "there")]
+    entries = [
+        {"format": "voc", "root": root, "lists": lists, **WHOLE} for root in ("here", "there")
+    ]
     found = set()
     for entry in entries:
         content = {**copy.deepcopy(DEMO), "dataset": "mine", "datasets": {"mine": entry}}

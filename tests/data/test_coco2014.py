@@ -76,7 +76,7 @@ def test_masks_and_tags_are_those_of_the_annotations(converted, tmp_path):
     for image in (*train.images, *val.images):
         number = int(image.id)
         expected = np.zeros((H, W)) if number == 34 else expected_mask(number)
-        mask = root.mask(truths[image.id].file)
+        mask = root.mask(truths[image.id])
         np.testing.assert_array_equal(mask, expected)
         assert image.tags == tuple(int(k) - 1 for k in np.unique(mask) if k)
         assert root.image(image).size == (W, H)
@@ -167,7 +167,7 @@ def test_real_images(coco_mini, tmp_path):
     assert voc.read_classes(root) == tuple(c["name"] for c in sorted_categories(contents["val"]))
     crowds, empty, shares = 0, 0, []
     for image in (*train.images, *val.images):
-        mask = root.mask(truths[image.id].file)
+        mask = root.mask(truths[image.id])
         record = listed[int(image.id)]
         assert mask.shape == (record["height"], record["width"]) == (image.height, image.width)
         assert image.tags == tuple(int(k) - 1 for k in np.unique(mask) if k)

@@ -204,7 +204,7 @@ def test_large_photographs_are_shrunk_with_their_masks(root):
     images = ImageRoot(root)
     assert images.image(record).size == (75, 100)
     split = "val" if "p3" in found.ids("val") else "train"
-    mask = images.mask(found.masks[split]["p3"].file, (100, 75))
+    mask = images.mask(found.masks[split]["p3"], (100, 75))
     assert mask.shape == (100, 75)
     assert set(np.unique(mask)) == {0, 2, 255}
     assert (mask[:50, :37] == 2).all()
@@ -370,7 +370,7 @@ def test_real_photographs_with_the_tags_of_their_annotations(photographs: Path, 
         assert max(images.image(record).size) == 200
     for split, masks in found.masks.items():
         for record in found.parts[split].images:
-            truth = images.mask(masks[record.id].file, (record.height, record.width))
+            truth = images.mask(masks[record.id], (record.height, record.width))
             assert truth.shape == (record.height, record.width)
             shown = {VOC_CLASSES[label - 1] for label in np.unique(truth) if 0 < label < 255}
             assert shown <= set(names)

@@ -13,7 +13,7 @@ from hfpl.plugins.formats import layout as voc
 from hfpl.plugins.formats.shapes import Settings
 from hfpl.plugins.formats.shapes.drawing import CLASS_NAMES, draw_scene
 from hfpl.plugins.formats.shapes.generate import write_shapes
-from hfpl.storage.manifest import ImageRecord
+from hfpl.storage.manifest import ImageRecord, MaskRecord
 from hfpl.storage.reading import ImageRoot
 
 SETTINGS = Settings(
@@ -48,7 +48,7 @@ def ids_of(root: ImageRoot) -> list[str]:
 
 def picture_and_mask(root: ImageRoot, name: str) -> tuple[np.ndarray, np.ndarray]:
     picture = root.image(ImageRecord(name, f"{voc.IMAGES}/{name}.jpg", 48, 48, (), ""))
-    return np.array(picture), root.mask(f"{voc.MASKS}/{name}.png")
+    return np.array(picture), root.mask(MaskRecord(name, f"{voc.MASKS}/{name}.png", ""))
 
 
 def test_equal_settings_give_equal_bytes(archive, tmp_path):

@@ -15,7 +15,10 @@ from hfpl.plugins.formats import layout as voc
 from hfpl.plugins.formats.indexing import write_index
 from hfpl.plugins.formats.interface import fingerprint
 from hfpl.plugins.formats.mask_files import listed_masks, write_mask_manifests
+from hfpl.plugins.formats.subset import chosen_images
 from hfpl.plugins.formats.voc import InVocLayout
+from hfpl.plugins.formats.voc import Settings as VocSettings
+from hfpl.plugins.formats.voc import build as build_voc
 from hfpl.storage.manifest import read_manifests, read_masks, shard_of
 from hfpl.storage.reading import ImageRoot
 
@@ -326,3 +329,87 @@ def test_real_photographs_are_indexed(photographs: Path, tmp_path):
         assert len(manifest.images) == count == len(read_masks(masks[split]))
         assert manifest.classes == voc.VOC_CLASSES
         assert all(image.tags for image in manifest.images)
+
+
+PETS = {"lists": LISTS, "format": "voc"}
+
+
+def index_part(root: Path, out: Path, **part):
+    """The manifests of a part of a data set, as its format makes them: split → images, masks."""
+    settings = VocSettings(**PETS, root=str(root), **{"only": None, "limit": None, **part})
+    chosen, files, masks = build_voc(settings), {}, {}
+    for split in ("train", "val"):
+        files[split] = [out / f"{split}-{k}.json" for k in range(2)]
+        masks[split] = [p.with_suffix(".masks.json") for p in files[split]]
+    chosen.index("pets", root, files)
+    chosen.masks(root, files, masks)
+    return {split: (read_manifests(files[split]), read_masks(masks[split])) for split in files}
+
+
+@pytest.fixture
+def tagged(root: Path) -> Path:
+    """A validation image of each class, and one of both; labels of both in every mask."""
+    label = np.zeros((8, 10), np.uint8)
+    label[2:4], label[5:7], label[7] = 1, 2, 255
+    for name, objects in {"v0": ("dog",), "v1": ("cat",), "v2": ("dog", "cat")}.items():
+        add_image(root, name, objects)
+    add_image(root, "t10", ("dog",))
+    for file in (root / voc.MASKS).glob("*.png"):
+        file.write_bytes(encode_mask(label))
+    return root
+
+
+def test_a_part_has_the_images_of_its_classes_alone_and_labels_of_its_own(tagged, tmp_path):
+    found = index_part(tagged, tmp_path / "out", only=["dog"])["val"]
+    images, masks = found
+    assert images.classes == ("dog",)
+    assert [(image.id, image.tags) for image in images.images] == [("v0", (0,))]
+    assert list(masks) == ["v0"]
+    truth = ImageRoot(tagged).mask(masks["v0"])
+    assert (truth[5:7] == 1).all()
+    assert (truth[2:4] == 255).all()  # what is no class of this part is not scored
+    assert (truth[:2] == 0).all()
+    assert (truth[7] == 255).all()
+
+
+def test_without_only_and_limit_everything_is_as_before(tagged, tmp_path):
+    images, masks = index_part(tagged, tmp_path / "out")["val"]
+    assert images.classes == CLASSES
+    assert [image.id for image in images.images] == ["v0", "v1", "v2", "v3"]
+    assert all(mask.labels == () for mask in masks.values())
+    assert b"labels" not in (tmp_path / "out" / "val-0.masks.json").read_bytes()
+
+
+@pytest.mark.parametrize("limit", [1, 2, 5, 100])
+def test_no_class_has_more_images_than_the_limit_and_none_is_left_out_without_need(
+    tagged, tmp_path, limit
+):
+    images = index_part(tagged, tmp_path / "out", limit=limit)["train"][0].images
+    whole = index_part(tagged, tmp_path / "all")["train"][0].images
+    counts = [sum(k in image.tags for image in images) for k in range(2)]
+    assert max(counts) <= limit
+    taken = {image.id for image in images}
+    for image in whole:
+        if image.id not in taken:
+            assert any(counts[k] == limit for k in image.tags)
+
+
+def test_a_new_image_with_a_later_hash_changes_nothing_of_the_part():
+    old = {f"i{n}": (n % 3,) for n in range(40)}
+    before = chosen_images(old.items(), [0, 1, 2], 5)
+    last = max(old, key=lambda i: hashlib.sha256(i.encode()).digest())
+    assert chosen_images(((i, t) for i, t in old.items() if i != last), [0, 1, 2], 5) >= (
+        before - {last}
+    )
+
+
+def test_an_unknown_class_of_a_part_is_named(tagged, tmp_path):
+    with pytest.raises(ValueError, match=r"datasets\.pets\.only: unknown class 'cow'; known: cat"):
+        index_part(tagged, tmp_path / "out", only=["cow"])
+    with pytest.raises(ValueError, match="a class stands there twice"):
+        index_part(tagged, tmp_path / "out", only=["cat", "cat"])
+
+
+def test_a_part_without_images_is_named(root, tmp_path):
+    with pytest.raises(ValueError, match="only: no train image has these classes alone"):
+        index_part(root, tmp_path / "out", only=["dog"])

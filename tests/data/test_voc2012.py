@@ -78,7 +78,7 @@ def test_the_reader_takes_it(converted, tmp_path):
     for image in (*train.images, *val.images):
         assert (image.height, image.width) == (48, 64)
         if truth := (train_masks | val_masks).get(image.id):
-            seen = set(np.unique(root.mask(truth.file)).tolist()) - {0, 255}
+            seen = set(np.unique(root.mask(truth)).tolist()) - {0, 255}
             assert image.tags == tuple(sorted(label - 1 for label in seen))
 
 
@@ -151,5 +151,5 @@ def test_real_photographs(photographs, tmp_path):
     assert sorted(val_masks) == sorted(ids["val"])
     root = ImageRoot(path)
     for image in val.images:
-        seen = set(np.unique(root.mask(val_masks[image.id].file)).tolist()) - {0, 255}
+        seen = set(np.unique(root.mask(val_masks[image.id])).tolist()) - {0, 255}
         assert seen <= {k + 1 for k in image.tags}

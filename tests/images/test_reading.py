@@ -1,5 +1,6 @@
 """Images and masks of a folder or a zip: equal content, and clear words about broken files."""
 
+import dataclasses
 import io
 import multiprocessing
 import pickle
@@ -69,6 +70,15 @@ def mask(name: str) -> MaskRecord:
     return MaskRecord(name, f"SegmentationClass/{name}.png", "")
 
 
+def test_labels_of_other_classes_are_open_where_the_data_set_has_some_alone(root):
+    part = dataclasses.replace(mask("a"), labels=(3, 1))
+    expected = np.full_like(MASK, 255)
+    for own, label in enumerate((0, 3, 1)):
+        expected[label == MASK] = own
+    assert (expected == 255).any()
+    assert np.array_equal(root.mask(part), expected)
+
+
 def test_files_are_listed_found_and_read(root):
     assert root.names("JPEGImages") == ["a ü.jpg", "clear.jpg", "cmyk.jpg", "grey.jpg"]
     assert root.names("SegmentationClass") == ["a.png"]
@@ -91,7 +101,7 @@ def test_every_image_becomes_rgb(root):
 
 
 def test_masks_are_label_maps(root):
-    assert np.array_equal(root.mask(mask("a").file), MASK)
+    assert np.array_equal(root.mask(mask("a")), MASK)
 
 
 def test_a_missing_file_is_named(root):
@@ -141,7 +151,7 @@ def test_files_that_are_no_images_are_named(folder, content):
     with pytest.raises(ValueError, match=r"JPEGImages/bad\.jpg: not a readable image: ."):
         root.image(image("bad"))
     with pytest.raises(ValueError, match=r"SegmentationClass/bad\.png: not a readable mask: ."):
-        root.mask(mask("bad").file)
+        root.mask(mask("bad"))
 
 
 @pytest.mark.parametrize("name", ["JPEGImages/clear.jpg", "SegmentationClass/a.png"])
@@ -149,7 +159,7 @@ def test_flipped_bytes_give_a_picture_or_one_clear_error(folder, name):
     content = FILES[name]
     root = ImageRoot(folder)
     read = root.mask if name.endswith("png") else root.image
-    record = mask("a").file if name.endswith("png") else image("clear")
+    record = mask("a") if name.endswith("png") else image("clear")
     other = []
     for seed in range(400):
         chosen = random.Random(seed)
@@ -170,7 +180,7 @@ def test_flipped_bytes_give_a_picture_or_one_clear_error(folder, name):
 def test_a_mask_with_three_channels_is_refused(folder):
     (folder / "SegmentationClass" / "rgb.png").write_bytes(FILES["JPEGImages/clear.jpg"])
     with pytest.raises(ValueError, match=r"rgb\.png: not a readable mask: .* found mode RGBA"):
-        ImageRoot(folder).mask(mask("rgb").file)
+        ImageRoot(folder).mask(mask("rgb"))
 
 
 def test_a_damaged_member_of_a_zip_is_named(tmp_path):
@@ -241,7 +251,7 @@ def test_real_photographs_and_their_masks_are_read(photographs: Path):
     names = [name.removesuffix(".png") for name in root.names("SegmentationClass")][::40]
     assert len(names) > 3
     for name in names:
-        labels = root.mask(mask(name).file)
+        labels = root.mask(mask(name))
         picture = root.image(ImageRecord(name, f"JPEGImages/{name}.jpg", *labels.shape, (), ""))
         assert picture.mode == "RGB"
         assert picture.size == labels.shape[::-1]
@@ -256,4 +266,4 @@ def test_what_is_no_image_is_named_without_an_object_in_memory(tmp_path, content
     with pytest.raises(ValueError, match=r"a\.jpg: not a readable image: in no image format"):
         ImageRoot(tmp_path).image(record)
     with pytest.raises(ValueError, match=r"a\.jpg: not a readable mask: in no image format"):
-        ImageRoot(tmp_path).mask("a.jpg")
+        ImageRoot(tmp_path).mask(MaskRecord("a", "a.jpg", ""))

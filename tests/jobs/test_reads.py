@@ -12,6 +12,9 @@ from hfpl.params.presets import preset_text
 from hfpl.pipeline import JOBS
 from tests.used_by import CAM, TRAININGS, expected
 
+WHOLE = {"only": None, "limit": None}
+"""A data set of which all is taken."""
+
 DEMO = YAML(typ="safe", pure=True).load(preset_text("demo"))
 PARAMS = validate_params(DEMO)
 
@@ -93,7 +96,7 @@ def test_settings_of_a_loss_that_is_off_are_no_dependency(variant):
 def test_other_entries_of_the_tables_are_no_dependency():
     lists = {"training": "trainaug", "train": "train", "val": "val"}
     more = with_content(
-        datasets={"mine": {"format": "voc", "root": "photos", "lists": lists}},
+        datasets={"mine": {"format": "voc", "root": "photos", "lists": lists, **WHOLE}},
         variants={"extra": {"method": "other", "isl": "none", "fsl": False, "seed": 9}},
         methods={"other": {"width": 3}},
         thresholds={"other": 0.5},
@@ -170,12 +173,13 @@ def test_a_method_without_options_needs_no_entry():
 
 def test_the_place_of_a_folder_is_no_dependency_and_its_lists_are():
     lists = {"training": "trainaug", "train": "train", "val": "val"}
-    entry = {"format": "voc", "root": "photos", "lists": lists}
+    entry = {"format": "voc", "root": "photos", "lists": lists, **WHOLE}
     params = with_content(datasets={"mine": entry}, top={"dataset": "mine"})
     used = {"data_index": {"training", "val"}, "data_masks": {"train", "val"}}
     for job, names in used.items():
         wanted = {f"datasets.mine.lists.{name}": lists[name] for name in names}
         wanted["datasets.mine.format"] = "voc"
+        wanted |= {f"datasets.mine.{key}": None for key in WHOLE}
         if job == "data_index":
             wanted |= {"dataset": "mine", "shards": DEMO["shards"]}
         assert read(params, job) == wanted

@@ -9,6 +9,9 @@ from hfpl.params import ParamsError
 from hfpl.params.load import validate_params
 from hfpl.params.presets import preset_text
 
+WHOLE = {"only": None, "limit": None}
+"""A data set of which all is taken."""
+
 DEMO = YAML(typ="safe", pure=True).load(preset_text("demo"))
 
 
@@ -115,7 +118,7 @@ def test_a_folder_entry_has_its_bounds(key, value):
 
 def test_a_voc_entry_is_checked_like_any_other():
     lists = {"training": "trainaug", "train": "train", "val": "val"}
-    entry = {"format": "voc", "root": "photos", "lists": lists}
+    entry = {"format": "voc", "root": "photos", "lists": lists, **WHOLE}
     table = {**DEMO["datasets"], "mine": entry}
     params = validate_params(changed(datasets=table, dataset="mine"))
     assert params.datasets["mine"].lists.training == "trainaug"

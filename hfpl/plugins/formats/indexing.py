@@ -6,6 +6,7 @@ from pathlib import Path
 from hfpl.jobs.progress import track
 from hfpl.plugins.formats import layout as voc
 from hfpl.plugins.formats.records import image_record, write_split
+from hfpl.plugins.formats.subset import chosen_classes, chosen_images
 from hfpl.storage.manifest import Manifest
 from hfpl.storage.reading import ImageRoot
 
@@ -15,6 +16,8 @@ def write_index(
     root: ImageRoot,
     lists: Mapping[str, str],
     manifests: Mapping[str, Sequence[Path]],
+    only: Sequence[str] | None = None,
+    limit: int | None = None,
 ) -> dict[str, int]:
     """Read a VOC-layout data set and write its manifests; returns the images per split.
 
@@ -23,29 +26,44 @@ def write_index(
         root: where the images lie.
         lists: list of ``training`` images, of scored ``train`` and of scored ``val`` images.
         manifests: for each split, the files to write, one per shard.
+        only, limit: as :class:`hfpl.plugins.formats.subset.Subset` has them.
 
     Raises:
-        ValueError: a list, image or annotation is missing or malformed.
+        ValueError: a list, image or annotation is missing or malformed, or a class is unknown.
     """
     classes = voc.read_classes(root)
+    kept = chosen_classes(classes, only, f"datasets.{dataset}.only")
     ids = {
         "train": voc.read_list(root, lists["training"]),
         "val": voc.read_list(root, lists["val"]),
     }
     _check_splits(root, ids)
-    found = {}
+    wholes = {}
     with track("data index", sum(map(len, ids.values())), "images") as advance:
         for split in ids:
-            images = []
+            tags = {}
             for image_id in ids[split]:
-                file = f"{voc.IMAGES}/{image_id}.jpg"
-                tags = voc.read_tags(root, image_id, classes)
-                images.append(image_record(root, image_id, file, tags))
+                tags[image_id] = voc.read_tags(root, image_id, classes)
                 advance()
-            found[split] = Manifest(dataset, split, classes, tuple(images))
-    for split, whole in found.items():
+            if only is not None or limit is not None:
+                taken = chosen_images(tags.items(), kept, limit)
+                tags = {image_id: found for image_id, found in tags.items() if image_id in taken}
+            images = [
+                image_record(
+                    root,
+                    image_id,
+                    f"{voc.IMAGES}/{image_id}.jpg",
+                    tuple(kept.index(tag) for tag in of_image),
+                )
+                for image_id, of_image in tags.items()
+            ]
+            names = tuple(classes[k] for k in kept)
+            wholes[split] = Manifest(dataset, split, names, tuple(images))
+    for split, whole in wholes.items():
+        if not whole.images:
+            raise ValueError(f"datasets.{dataset}.only: no {split} image has these classes alone")
         write_split(whole, manifests[split])
-    return {split: len(names) for split, names in ids.items()}
+    return {split: len(whole.images) for split, whole in wholes.items()}
 
 
 def _check_splits(root: ImageRoot, ids: Mapping[str, Sequence[str]]) -> None:

@@ -3,7 +3,7 @@
 Apart from the images' index: a new or changed mask is evaluated, and re-runs no training.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from hfpl.jobs.progress import track
 from hfpl.plugins.formats import layout as voc
@@ -13,8 +13,13 @@ from hfpl.storage.manifest import read_manifests, write_masks
 from hfpl.storage.reading import ImageRoot
 
 
-def listed_masks(root: ImageRoot, lists: Mapping[str, str], manifests: Files) -> dict[str, str]:
+def listed_masks(
+    root: ImageRoot, lists: Mapping[str, str], manifests: Files, part: bool = False
+) -> dict[str, str]:
     """Masks of a data set in VOC's layout: image id → file, for the images of its scored lists.
+
+    Args:
+        part: whether the manifests hold a part of the data set, others are left out then.
 
     Raises:
         ValueError: a list is missing, or scores an image that is not in its split.
@@ -23,6 +28,8 @@ def listed_masks(root: ImageRoot, lists: Mapping[str, str], manifests: Files) ->
     for split, files in manifests.items():
         images = {image.id for image in read_manifests(files).images}
         for image_id in voc.read_list(root, lists[split]):
+            if image_id not in images and part:
+                continue
             if image_id not in images:
                 raise ValueError(
                     f"{root.root}: '{image_id}' is scored as {split} but not "
@@ -33,7 +40,11 @@ def listed_masks(root: ImageRoot, lists: Mapping[str, str], manifests: Files) ->
 
 
 def write_mask_manifests(
-    root: ImageRoot, found: Mapping[str, str], manifests: Files, masks: Files
+    root: ImageRoot,
+    found: Mapping[str, str],
+    manifests: Files,
+    masks: Files,
+    classes: Sequence[str] | None = None,
 ) -> None:
     """Read the masks of the images and write their manifests, one per shard.
 
@@ -41,6 +52,7 @@ def write_mask_manifests(
         found: image id → file of its mask.
         manifests: for each split, the files of its images.
         masks: for each split, the files to write, one for each of these.
+        classes: foreground classes in the order of the files' labels; None: the manifests'.
 
     Raises:
         ValueError: a mask is missing, unreadable, of another size than its image, or has a label
@@ -55,11 +67,13 @@ def write_mask_manifests(
                 )
             for file, out in zip(files, masks[split], strict=True):
                 manifest = read_manifests([file])
-                num_classes = len(manifest.classes) + 1
+                own = classes or manifest.classes
+                # Where the manifests hold some classes alone, which labels those are in the files.
+                labels = tuple(own.index(name) + 1 for name in manifest.classes)
                 content[out] = []
                 for image in manifest.images:
                     if image.id in found:
-                        record = mask_record(root, image, found[image.id], num_classes)
+                        record = mask_record(root, image, found[image.id], len(own) + 1, labels)
                         content[out].append(record)
                         advance()
     for out, records in content.items():

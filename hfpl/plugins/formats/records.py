@@ -46,11 +46,18 @@ def shrunk_record(
     return ImageRecord(image_id, file, height, width, tags, hashlib.sha256(content).hexdigest())
 
 
-def mask_record(root: ImageRoot, image: ImageRecord, file: str, num_classes: int) -> MaskRecord:
+def mask_record(
+    root: ImageRoot,
+    image: ImageRecord,
+    file: str,
+    num_classes: int,
+    labels: tuple[int, ...] | None = None,
+) -> MaskRecord:
     """Record of the mask of an image.
 
     Args:
-        num_classes: C, background included.
+        num_classes: C of the file's labels, background included.
+        labels: which label each class of the data set has in the file; None: 1 to K.
 
     Raises:
         ValueError: the file is missing, no label map, of the size neither of the image's file nor
@@ -74,7 +81,8 @@ def mask_record(root: ImageRoot, image: ImageRecord, file: str, num_classes: int
             f"labels are 0 for background, 1 to {num_classes - 1} for the classes in their order, "
             f"{IGNORE} for what is not scored"
         )
-    return MaskRecord(image.id, file, hashlib.sha256(content).hexdigest())
+    plain = labels is None or labels == tuple(range(1, num_classes))
+    return MaskRecord(image.id, file, hashlib.sha256(content).hexdigest(), () if plain else labels)
 
 
 def write_split(whole: Manifest, manifests: Sequence[Path]) -> None:

@@ -1,12 +1,13 @@
 """A folder in the layout of PASCAL VOC 2012, with lists of one's own."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 
 from hfpl.plugins.formats.interface import Files, Format
+from hfpl.plugins.formats.subset import SUBSET_READS, Subset
 from hfpl.sections.section import Section
 
 
@@ -18,7 +19,7 @@ class Lists(Section):
     val: str = Field(min_length=1, description="validation images, all scored")
 
 
-class Settings(Section):
+class Settings(Subset):
     """A folder in the layout of PASCAL VOC 2012."""
 
     format: Literal["voc"] = Field(description="a file or folder in hfpl/plugins/formats")
@@ -44,33 +45,44 @@ class InVocLayout(Format):
         """List of the images to train on (``training``), and of scored ``train`` and ``val``."""
         raise NotImplementedError
 
+    @property
+    def subset(self) -> tuple[Sequence[str] | None, int | None]:
+        """Classes to keep and most photographs of each; None for all."""
+        return None, None
+
     def index(self, dataset: str, images: Path, manifests: Files) -> str:
         """As :meth:`hfpl.plugins.formats.interface.Format.index`."""
         from hfpl.plugins.formats.indexing import write_index
         from hfpl.storage.reading import ImageRoot
 
-        counts = write_index(dataset, ImageRoot(images), self.lists, manifests)
+        counts = write_index(dataset, ImageRoot(images), self.lists, manifests, *self.subset)
         return ", ".join(f"{count} {split} images" for split, count in counts.items()) + " indexed"
 
     def masks(self, images: Path, manifests: Files, masks: Files) -> str:
         """As :meth:`hfpl.plugins.formats.interface.Format.masks`."""
+        from hfpl.plugins.formats.layout import read_classes
         from hfpl.plugins.formats.mask_files import listed_masks, write_mask_manifests
         from hfpl.storage.reading import ImageRoot
 
         root = ImageRoot(images)
-        found = listed_masks(root, self.lists, manifests)
-        write_mask_manifests(root, found, manifests, masks)
+        found = listed_masks(root, self.lists, manifests, part=self.subset != (None, None))
+        write_mask_manifests(root, found, manifests, masks, read_classes(root))
         return f"{len(found)} masks indexed"
 
 
 class VocFormat(InVocLayout):
     """A folder in VOC's layout."""
 
-    index_reads = ("lists.training", "lists.val")
-    mask_reads = ("lists.train", "lists.val")
+    index_reads = ("lists.training", "lists.val", *SUBSET_READS)
+    mask_reads = ("lists.train", "lists.val", *SUBSET_READS)
 
     @property
     def lists(self) -> Mapping[str, str]:
         """Those of the entry; of a job, those that it may read."""
         lists = self.settings.lists
         return dict(lists)
+
+    @property
+    def subset(self) -> tuple[Sequence[str] | None, int | None]:
+        """Those of the entry."""
+        return self.settings.only, self.settings.limit

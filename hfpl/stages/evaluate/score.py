@@ -56,7 +56,7 @@ def read_split(manifests: Sequence[Path], masks: Sequence[Path], root: ImageRoot
         ValueError: a manifest cannot be read.
     """
     manifest = read_manifests(manifests)
-    truths = {image_id: mask.file for image_id, mask in read_masks(masks).items()}
+    truths = read_masks(masks)
     scored = tuple(record for record in manifest.images if record.id in truths)
 
     def truth(record: ImageRecord) -> np.ndarray:

@@ -22,7 +22,7 @@ from hfpl.stages.report.plots import (
 )
 from hfpl.stages.report.sheets import Example, contact_sheet
 from hfpl.storage.atomic import read_json, replacing
-from hfpl.storage.manifest import ImageRecord, read_manifests, read_masks
+from hfpl.storage.manifest import ImageRecord, MaskRecord, read_manifests, read_masks
 from hfpl.storage.reading import ImageRoot
 from hfpl.storage.shards import Shards
 
@@ -126,10 +126,10 @@ def draw_contact_sheet(
 
 
 class _Chosen(NamedTuple):
-    """Images to show, the files of their masks by id, and what of their split is told."""
+    """Images to show, their masks by id, and what of their split is told."""
 
     images: list[ImageRecord]
-    truths: dict[str, str]
+    truths: dict[str, MaskRecord]
     classes: tuple[str, ...]
     split: str
     of: int
@@ -138,8 +138,8 @@ class _Chosen(NamedTuple):
 def _choose(manifests: Sequence[Path], masks: Sequence[Path], count: int) -> _Chosen:
     manifest, truths = read_manifests(manifests), read_masks(masks)
     images = choose_images(manifest.images, truths, count)
-    files = {image.id: truths[image.id].file for image in images if image.id in truths}
-    return _Chosen(images, files, manifest.classes, manifest.split, len(manifest.images))
+    shown = {image.id: truths[image.id] for image in images if image.id in truths}
+    return _Chosen(images, shown, manifest.classes, manifest.split, len(manifest.images))
 
 
 def _examples(chosen: _Chosen, root: ImageRoot, results: StageResults) -> Iterator[Example]:

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from hfpl.plugins.formats.downloaded import DownloadedFormat
 from hfpl.plugins.formats.sources import Source
+from hfpl.plugins.formats.subset import Subset
 from hfpl.sections.section import Section
 
 
@@ -20,7 +21,7 @@ class Sources(Section):
     instances_2014: Source = Field(description="annotations whose images are the splits")
 
 
-class Settings(Section):
+class Settings(Subset):
     """COCO in the split of 2014, from its published archives."""
 
     format: Literal["coco2014"] = Field(description="a file or folder in hfpl/plugins/formats")

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from hfpl.plugins.formats.downloaded import DownloadedFormat
 from hfpl.plugins.formats.sources import Source
+from hfpl.plugins.formats.subset import Subset
 from hfpl.sections.section import Section
 
 
@@ -18,7 +19,7 @@ class Sources(Section):
     augmented: Source = Field(description="masks of SBD; their names give the list trainaug")
 
 
-class Settings(Section):
+class Settings(Subset):
     """PASCAL VOC 2012 with the augmented training list, from its published archives."""
 
     format: Literal["voc2012"] = Field(description="a file or folder in hfpl/plugins/formats")
