@@ -66,7 +66,9 @@ _NAMED = {
 
 
 def _add_file(parser: argparse.ArgumentParser, file: File) -> None:
-    shape: dict[str, Any] = {"nargs": "+"} if file.many else {"nargs": "?"} if file.optional else {}
+    shape: dict[str, Any] = {"nargs": "?"} if file.optional else {}
+    if file.many:
+        shape = {"nargs": "*", "default": []} if file.optional else {"nargs": "+"}
     parser.add_argument(
         f"--{file.name.replace('_', '-')}",
         type=Path,

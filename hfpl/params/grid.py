@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from hfpl.sections.section import Name, Section, Seed
-from hfpl.stages.cam.params import AddedLosses
+from hfpl.stages.cam.params import SUPERVISED, AddedLosses
 
 ALONE = "none"
 """Set of losses that leaves the method's name as it is."""
@@ -39,7 +39,8 @@ def variant_name(method: str, losses: str) -> str:
 
 
 def with_rows(content: Any) -> Any:
-    """Content of a parameter file with a row in ``variants`` for each pair of the grid.
+    """Content of a parameter file with a row in ``variants`` for each pair of the grid, and one for
+    the ceiling, ``supervised``.
 
     What a row of the file says goes before the grid. A file whose grid is malformed stays as it is;
     its validation says what is wrong.
@@ -51,6 +52,7 @@ def with_rows(content: Any) -> Any:
             for method in grid.methods
             for name, losses in grid.losses.items()
         }
+        rows[SUPERVISED] = {"method": SUPERVISED, "seed": grid.seed, "isl": "none", "fsl": False}
         own = content["variants"]
         rows = {name: {**row, **own.get(name, {})} for name, row in rows.items()}
         return {**content, "variants": {**own, **rows}}

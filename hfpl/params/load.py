@@ -123,6 +123,8 @@ def _cross_checks(params: Params) -> list[str]:
     for method in params.cam.methods:
         found += check_name(f"cam.methods.{method}", methods, method)
     for name, variant in params.variants.items():
+        if variant.supervised:
+            continue
         method = variant.method
         found += check_options(
             f"variants.{name}.method",

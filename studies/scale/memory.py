@@ -22,7 +22,7 @@ from hfpl.plugins.formats import layout as voc
 from hfpl.stages.affinity.train import AffinitySamples
 from hfpl.stages.cam.train import CamSamples
 from hfpl.stages.evaluate.score import read_split
-from hfpl.stages.segment.train import SegmentSamples
+from hfpl.stages.segment.train import SegmentSamples, labels_of
 from hfpl.storage.manifest import (
     ImageRecord,
     Manifest,
@@ -163,7 +163,7 @@ _OF_SET: dict[str, Callable[[Made], Any]] = {
         read_manifests([m.manifest]), _root(m), [m.scores], [m.scores], *_BACKBONE
     ),
     "segment train": lambda m: SegmentSamples(
-        read_manifests([m.manifest]), _root(m), [m.scores], *_SETTINGS
+        read_manifests([m.manifest]).images, _root(m), labels_of([m.scores]), *_SETTINGS
     ),
     "evaluate": lambda m: (read_split([m.manifest], [m.masks], _root(m)), Shards([m.scores])),
     "report, choosing": lambda m: (_root(m), read_manifests([m.manifest]), read_masks([m.masks])),

@@ -14,7 +14,7 @@ from hfpl.params.presets import preset_text
 from hfpl.pipeline import JOBS
 from hfpl.stages.segment.model import load_model, write_model
 from hfpl.stages.segment.params import SegmentAugmentation
-from hfpl.stages.segment.train import SegmentSamples, build_deeplab, train_segment
+from hfpl.stages.segment.train import SegmentSamples, build_deeplab, labels_of, train_segment
 from hfpl.storage.manifest import ImageRecord, Manifest, read_manifests, write_manifest
 from hfpl.storage.reading import ImageRoot
 from hfpl.storage.shards import write_shard
@@ -43,10 +43,15 @@ def write_cases(folder, sizes, region=12):
     return manifest
 
 
+def samples_of(manifest, labels, settings) -> SegmentSamples:
+    root = ImageRoot(labels.parent)
+    return SegmentSamples(manifest.images, root, labels_of([labels]), settings, IMAGENET)
+
+
 def make_samples(folder, sizes, scale=(1.0, 1.0), hsv=0, crop=CROP, region=12) -> SegmentSamples:
     manifest = read_manifests([write_cases(folder, sizes, region)])
     settings = SegmentAugmentation(crop=crop, scale=list(scale), hsv=hsv)
-    return SegmentSamples(manifest, ImageRoot(folder), [folder / "labels.zip"], settings, IMAGENET)
+    return samples_of(manifest, folder / "labels.zip", settings)
 
 
 def colours(image: torch.Tensor) -> np.ndarray:
@@ -210,13 +215,8 @@ def test_a_label_map_of_another_size_is_named(tmp_path):
     samples = make_samples(tmp_path, [(60, 50)])
     with write_shard(tmp_path / "other.zip") as shard:
         shard.add_mask("image0", np.zeros((50, 60), np.uint8))
-    other = SegmentSamples(
-        read_manifests([tmp_path / "train-0.json"]),
-        ImageRoot(tmp_path),
-        [tmp_path / "other.zip"],
-        samples.settings,
-        IMAGENET,
-    )
+    manifest = read_manifests([tmp_path / "train-0.json"])
+    other = samples_of(manifest, tmp_path / "other.zip", samples.settings)
     with pytest.raises(ValueError, match="image0"):
         other.sample(0, np.random.default_rng(0))
 

@@ -6,11 +6,14 @@ from hfpl.pipeline import JOBS, targets
 
 
 def inputs(job):
-    """Input files of a job by name; what depends on the job's own wildcards, as a function."""
+    """Input files of a job by name; what depends on the variant or on the job's own wildcards, as a
+    function."""
     found = {"images": [ancient(f) for f in archive_files()]} if job.images else {}
     for file in job.inputs:
-        if callable(file.path) and job.names.keys() - {"variant"}:
-            found[file.name] = lambda wildcards, file=file: file.patterns(PARAMS, COMMON, wildcards)
+        if callable(file.path) and not file.order and (job.of_variant or job.names):
+            found[file.name] = lambda wildcards, file=file: file.patterns(
+                run_params(wildcards.get("variant")), COMMON, wildcards
+            )
             continue
         paths = file.patterns(PARAMS, COMMON)
         paths = [ancient(path) for path in paths] if file.order else paths

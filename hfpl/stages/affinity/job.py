@@ -1,6 +1,7 @@
 """Job of stage affinity."""
 
 from hfpl.jobs.job import File, Job
+from hfpl.stages.cam.job import from_tags
 from hfpl.stages.data.job import TRAIN_MANIFESTS
 from hfpl.stages.pretrain.job import backbone_plugin, start_reads, start_weights
 from hfpl.stages.pseudo.job import PSEUDO
@@ -35,6 +36,7 @@ AFFINITY = Job(
     kind="training",
     several=True,
     plugins=lambda params: backbone_plugin(params, "affinity"),
+    when=from_tags,
     memory=8000,
     minutes=720,
 )

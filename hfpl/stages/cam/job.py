@@ -34,6 +34,11 @@ def _plugins(params: Params) -> list[str]:
     return [*backbone_plugin(params, "cam"), f"hfpl.plugins.methods.{params.chosen_variant.method}"]
 
 
+def from_tags(params: Params) -> bool:
+    """Whether a run learns from tags: it has CAMs and all that is made of them."""
+    return not params.chosen_variant.supervised
+
+
 TRAIN = Job(
     "cam_train",
     "train a CAM network, with or without ISL and FSL",
@@ -48,6 +53,7 @@ TRAIN = Job(
     kind="training",
     several=True,
     plugins=_plugins,
+    when=from_tags,
     memory=8000,
     minutes=720,
 )
@@ -62,6 +68,7 @@ INFER = Job(
     images=True,
     kind="network",
     plugins=_plugins,
+    when=from_tags,
     memory=4000,
     minutes=240,
 )

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from hfpl.sections.network import Options, StageNetwork, StageWeights
 from hfpl.sections.section import (
@@ -18,6 +18,8 @@ from hfpl.sections.section import (
 from hfpl.sections.training import ColourJitter, Optimiser
 
 Form = Literal["none", "binomial", "multinomial", "expected"]
+SUPERVISED = "supervised"
+"""In place of a variant's method: the segmentation network learns from the official masks."""
 
 
 class AddedLosses(Section):
@@ -34,8 +36,23 @@ class AddedLosses(Section):
 class Variant(AddedLosses):
     """One row of the comparison: a CAM method with or without each added loss."""
 
-    method: Name = Field(description="name of a file in hfpl/plugins/methods")
+    method: Name = Field(
+        title="a file in hfpl/plugins/methods, or supervised",
+        description="name of a file in hfpl/plugins/methods; 'supervised': no CAMs, the "
+        "segmentation network learns from the official masks, as a ceiling for the others",
+    )
     seed: Seed = Field(description="seed of every training in this variant")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Variant":
+        if self.supervised and (self.isl != "none" or self.fsl):
+            raise ValueError(f"'{SUPERVISED}' trains no CAMs that losses could be added to")
+        return self
+
+    @property
+    def supervised(self) -> bool:
+        """Whether it learns from masks; all others learn from tags alone."""
+        return self.method == SUPERVISED
 
 
 class ImportanceSampling(Section):

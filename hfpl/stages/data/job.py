@@ -143,6 +143,7 @@ JOBS = (DOWNLOAD, ARCHIVE, INDEX, MASKS)
 
 MANIFEST = File("manifest", _SHARD, "manifest of the shard")
 TRAIN_MANIFESTS = File("manifests", _SHARD, "manifests of the training images", over=("train",))
+TRAIN_MASKS = File("masks", _MASKS, "mask manifests of the training images", over=("train",))
 SHARD_MASKS = File("masks", _MASKS, "manifest of the shard's masks")
 TRUTH = (
     *_TAKEN,

@@ -1,7 +1,7 @@
 """Jobs of stage evaluate."""
 
 from hfpl.jobs.job import SPLITS, File, Job, Names, Params, filled
-from hfpl.stages.cam.job import INFER
+from hfpl.stages.cam.job import INFER, from_tags
 from hfpl.stages.data.job import TRUTH
 from hfpl.stages.pseudo.job import PSEUDO
 from hfpl.stages.segment.job import TEST
@@ -13,8 +13,16 @@ SCORED = {
     "walk": WALK["labels"],
     "segment-plain": TEST["plain"],
     "segment-crf": TEST["refined"],
+    "supervised-plain": TEST["plain"],
+    "supervised-crf": TEST["refined"],
 }
 """Name of a file of scores → what it scores: label maps, or scores whose largest wins."""
+
+
+def _scored_of(params: Params) -> list[str]:
+    """What a run has of these."""
+    ceiling = params.chosen_variant.supervised
+    return [name for name in SCORED if name.startswith("supervised") == ceiling]
 
 
 def metric_plugins(params: Params) -> list[str]:
@@ -41,6 +49,7 @@ CAMS = Job(
     outputs=(File("out", "{variant}/evaluate/cam.json", "scores to write (.json)"),),
     images=True,
     plugins=metric_plugins,
+    when=from_tags,
     memory=2000,
     minutes=120,
 )
@@ -59,7 +68,7 @@ MASKS = Job(
     inputs=(*TRUTH, File("results", _scored, "shards of what is scored, all splits", many=True)),
     outputs=(File("out", "{variant}/evaluate/{scored}.json", "scores to write (.json)"),),
     images=True,
-    names={"scored": lambda params: list(SCORED)},
+    names={"scored": _scored_of},
     plugins=lambda params: [*metric_plugins(params), *_refiner_plugins(params)],
     memory=2000,
     minutes=120,
@@ -70,10 +79,11 @@ def _parts(params: Params, common: str, names: Names) -> list[str]:
     """Scores of all stages, in the order of the table."""
     masks = (
         filled(p, {"scored": name})
-        for name in SCORED
+        for name in _scored_of(params)
         for p in MASKS["out"].patterns(params, common)
     )
-    return [*CAMS["out"].patterns(params, common), *masks]
+    cams = CAMS["out"].patterns(params, common) if from_tags(params) else []
+    return [*cams, *masks]
 
 
 TABLE = Job(

@@ -20,6 +20,8 @@ SCORED = {
     "walk": Scored("walk", NONE),
     "segment-plain": Scored("segment", NONE),
     "segment-crf": Scored("segment", "{segment}"),
+    "supervised-plain": Scored("segment, official masks", NONE),
+    "supervised-crf": Scored("segment, official masks", "{segment}"),
 }
 """Name of a file of scores → its rows, in the order of the table; braces stand for a stage's
 refiner."""

@@ -1,7 +1,7 @@
 """Job of stage pseudo."""
 
 from hfpl.jobs.job import File, Job, Params
-from hfpl.stages.cam.job import INFER
+from hfpl.stages.cam.job import INFER, from_tags
 from hfpl.stages.data.job import MANIFEST
 
 
@@ -35,6 +35,7 @@ PSEUDO = Job(
     ),
     images=True,
     plugins=refiner_plugin,
+    when=from_tags,
     memory=2000,
     minutes=240,
 )

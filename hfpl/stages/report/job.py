@@ -2,7 +2,7 @@
 
 from hfpl.jobs.job import SPLITS, File, Job, Names, Params
 from hfpl.stages.affinity.job import AFFINITY
-from hfpl.stages.cam.job import INFER
+from hfpl.stages.cam.job import INFER, from_tags
 from hfpl.stages.cam.job import TRAIN as CAM_TRAIN
 from hfpl.stages.data.job import TRUTH
 from hfpl.stages.evaluate.job import CAMS, TABLE
@@ -53,6 +53,7 @@ REPORT = Job(
     ),
     images=True,
     names={"variant": lambda params: [params.variant]},
+    when=from_tags,
     memory=1000,
     minutes=30,
     light=True,

@@ -1,7 +1,14 @@
 """Jobs of stage segment."""
 
 from hfpl.jobs.job import File, Job, Names, Params
-from hfpl.stages.data.job import MANIFEST, SHARD_MASKS, TRAIN_MANIFESTS, format_of
+from hfpl.stages.cam.job import from_tags
+from hfpl.stages.data.job import (
+    MANIFEST,
+    SHARD_MASKS,
+    TRAIN_MANIFESTS,
+    TRAIN_MASKS,
+    format_of,
+)
 from hfpl.stages.pretrain.job import backbone_plugin, backbone_reads, start_reads, start_weights
 from hfpl.stages.walk.job import WALK
 
@@ -18,9 +25,20 @@ def _test_plugins(params: Params) -> list[str]:
     return [*backbone_plugin(params, "segment"), f"hfpl.plugins.refiners.{refiner}"]
 
 
+_LABELS = WALK["labels"].as_input("labels", "", over=("train",))
+
+
+def _labels(params: Params, common: str, names: Names) -> list[str]:
+    return _LABELS.patterns(params, common) if from_tags(params) else []
+
+
+def _truths(params: Params, common: str, names: Names) -> list[str]:
+    return [] if from_tags(params) else TRAIN_MASKS.patterns(params, common)
+
+
 TRAIN = Job(
     "segment_train",
-    "train the segmentation network on the random walk's label maps",
+    "train the segmentation network on the random walk's label maps, or on official masks",
     "hfpl.stages.segment.train:train_segment",
     reads=lambda params: [
         "chosen.variant.seed",
@@ -33,7 +51,14 @@ TRAIN = Job(
     ],
     inputs=(
         TRAIN_MANIFESTS,
-        WALK["labels"].as_input("labels", "their label maps", over=("train",)),
+        File("labels", _labels, "their label maps", many=True, optional=True),
+        File(
+            "masks",
+            _truths,
+            "mask manifests, to learn from official masks in place of label maps",
+            many=True,
+            optional=True,
+        ),
         start_weights("segment"),
     ),
     outputs=(

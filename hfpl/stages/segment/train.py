@@ -1,6 +1,6 @@
-"""Train the segmentation network on the random walk's label maps."""
+"""Train the segmentation network on the random walk's label maps, or on official masks."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
@@ -18,7 +18,7 @@ from hfpl.networks.deeplab import DeepLab
 from hfpl.numerics import Runtime
 from hfpl.sections.network import network_of
 from hfpl.stages.segment.params import SegmentAugmentation, SegmentHead
-from hfpl.storage.manifest import Manifest, read_manifests
+from hfpl.storage.manifest import ImageRecord, Manifest, read_manifests, read_masks
 from hfpl.storage.reading import ImageRoot
 from hfpl.storage.shards import Shards
 from hfpl.training.loop import Plan
@@ -32,13 +32,18 @@ def train_segment(
     *,
     images: Path,
     manifests: Sequence[Path],
-    labels: Sequence[Path],
+    labels: Sequence[Path] = (),
+    masks: Sequence[Path] = (),
     weights: Path | None,
     network: Path,
     history: Path,
     digest: str,
 ) -> str:
     """Train on the images of manifests and their label maps; what was done, in words.
+
+    Args:
+        labels: shards of label maps, or none.
+        masks: manifests of official masks to learn from instead, with the images that have one.
 
     Raises:
         ValueError: a file cannot be read, or as :func:`hfpl.training.stage.train_stage`.
@@ -57,13 +62,39 @@ def train_segment(
         return {"total": pixel_loss(logits, masks)}
 
     root, augmentation = ImageRoot(images), segment.augmentation
-    samples = SegmentSamples(manifest, root, labels, augmentation, backbone.statistics)
+    records, label_map = _labelled(manifest, root, labels, masks)
+    samples = SegmentSamples(records, root, label_map, augmentation, backbone.statistics)
     steps, optimiser = segment.iterations, segment.optimiser
     # As published, the learning rate would reach zero one step after the last.
     plan = Plan("segment train", steps, steps + 1, optimiser.power, seed)
     files = TrainingFiles(network, history, digest)
     train_stage(deeplab, samples, loss_of, segment.batch, optimiser, plan, files, runtime)
-    return f"{steps} iterations"
+    return f"{steps} iterations" + (" on official masks" if masks else "")
+
+
+LabelMap = Callable[[ImageRecord], np.ndarray]
+"""From an image's record to its label map, uint8 (h, w)."""
+
+
+def labels_of(shards: Sequence[Path]) -> LabelMap:
+    """Label maps in shards."""
+    source = Shards(shards)
+    return lambda record: source.mask(record.id)
+
+
+def _labelled(
+    manifest: Manifest, root: ImageRoot, labels: Sequence[Path], masks: Sequence[Path]
+) -> tuple[Sequence[ImageRecord], LabelMap]:
+    """Images to learn from, and their label maps: the walk's, or official ones."""
+    if bool(labels) == bool(masks):
+        raise ValueError("give either label maps or mask manifests to learn from")
+    if labels:
+        return manifest.images, labels_of(labels)
+    truths = read_masks(masks)
+    known = [record for record in manifest.images if record.id in truths]
+    if not known:
+        raise ValueError("no training image has an official mask to learn from")
+    return known, lambda record: root.mask(truths[record.id], (record.height, record.width))
 
 
 def pixel_loss(logits: Tensor, masks: Tensor) -> Tensor:
@@ -90,15 +121,14 @@ class SegmentSamples:
 
     def __init__(
         self,
-        manifest: Manifest,
+        images: Sequence[ImageRecord],
         root: ImageRoot,
-        labels: Sequence[Path],
+        label_map: LabelMap,
         settings: SegmentAugmentation,
         statistics: ColourStatistics,
     ) -> None:
-        self.images, self.root, self.settings = manifest.images, root, settings
-        self.statistics = statistics
-        self.labels = Shards(labels)
+        self.images, self.root, self.settings = images, root, settings
+        self.statistics, self.label_map = statistics, label_map
 
     def __len__(self) -> int:
         return len(self.images)
@@ -107,7 +137,7 @@ class SegmentSamples:
         """Normalised image (3, crop, crop) float32 and label map (crop, crop) uint8."""
         record, settings = self.images[index], self.settings
         image = shift_hsv(np.asarray(self.root.image(record)), rng, settings.hsv)
-        mask = self.labels.mask(record.id)
+        mask = self.label_map(record)
         if mask.shape != image.shape[:2]:
             raise ValueError(
                 f"label map of '{record.id}' is {mask.shape}, its image {image.shape[:2]} pixels"

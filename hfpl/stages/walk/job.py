@@ -2,7 +2,7 @@
 
 from hfpl.jobs.job import File, Job
 from hfpl.stages.affinity.job import AFFINITY
-from hfpl.stages.cam.job import INFER
+from hfpl.stages.cam.job import INFER, from_tags
 from hfpl.stages.data.job import MANIFEST
 from hfpl.stages.pretrain.job import backbone_plugin, backbone_reads
 
@@ -25,6 +25,7 @@ WALK = Job(
     images=True,
     kind="network",
     plugins=lambda params: backbone_plugin(params, "affinity"),
+    when=from_tags,
     memory=4000,
     minutes=240,
 )
