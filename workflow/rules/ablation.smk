@@ -5,7 +5,7 @@
 rule ablation_row:
     input:
         scores=scores_of,
-        model=JOBS["cam_train"]["model"].patterns(PARAMS, COMMON),
+        model=model_of,
     output:
         ROW,
     log:

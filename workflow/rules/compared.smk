@@ -43,6 +43,13 @@ def rows_made_here(wildcards):
     return [row for row, key in rows.items() if key not in finished_rows() or Path(row).is_file()]
 
 
+def model_of(wildcards):
+    """The trained network that says which device it was trained on."""
+    ceiling = run_params(wildcards.variant).chosen_variant.supervised
+    job, name = ("segment_train", "network") if ceiling else ("cam_train", "model")
+    return JOBS[job][name].patterns(PARAMS, COMMON)
+
+
 def scores_of(wildcards):
     table, cams = (JOBS[name] for name in ("evaluate_table", "evaluate_cams"))
     file = table["json"] if wildcards.comparison == "ablation-final" else cams["out"]

@@ -13,6 +13,7 @@ from hfpl.distributed.batch import all_gather
 from hfpl.images.augment import random_normalised_crop, shift_hsv
 from hfpl.images.normalise import ColourStatistics
 from hfpl.images.palette import IGNORE
+from hfpl.jobs.runtime import device_name
 from hfpl.jobs.settings import Settings
 from hfpl.networks.deeplab import DeepLab
 from hfpl.numerics import Runtime
@@ -68,7 +69,9 @@ def train_segment(
     # As published, the learning rate would reach zero one step after the last.
     plan = Plan("segment train", steps, steps + 1, optimiser.power, seed)
     files = TrainingFiles(network, history, digest)
-    train_stage(deeplab, samples, loss_of, segment.batch, optimiser, plan, files, runtime)
+    # Of a run without CAMs, this network says what it was trained on.
+    facts = {"device": device_name(runtime.device)} if masks else None
+    train_stage(deeplab, samples, loss_of, segment.batch, optimiser, plan, files, runtime, facts)
     return f"{steps} iterations" + (" on official masks" if masks else "")
 
 
