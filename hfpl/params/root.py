@@ -11,7 +11,7 @@ from hfpl.params.grid import Grid, with_rows
 from hfpl.sections.network import Network
 from hfpl.sections.section import Count, Name, Section
 from hfpl.stages.affinity.params import Affinity
-from hfpl.stages.cam.params import Cam, Variant
+from hfpl.stages.cam.params import SUPERVISED, Cam, Variant
 from hfpl.stages.evaluate.params import Evaluate
 from hfpl.stages.pretrain.params import Pretrain
 from hfpl.stages.pseudo.params import Pseudo
@@ -67,7 +67,8 @@ class Params(Section):
         losses = self.grid.losses_of(self.variant)
         same = {"seed": self.grid.seed, "method": self.chosen_variant.method}
         same |= self.grid.losses[losses].model_dump() if losses else {}
-        if losses is None or same.get(rest) != getattr(self.chosen_variant, rest, None):
+        in_grid = losses is not None or self.variant == SUPERVISED
+        if not in_grid or same.get(rest) != getattr(self.chosen_variant, rest, None):
             return f"variants.{self.variant}{dot}{rest}"
         # Of a variant of the grid, its name says the method.
         return {"seed": "grid.seed", "method": "variant"}.get(rest, f"grid.losses.{losses}.{rest}")

@@ -252,7 +252,8 @@ class Shards:
 
     def _find(self, image_id: str) -> Shard:
         for shard in self._shards:
-            if image_id in shard:
+            # A single one says itself that it has no result, by its name.
+            if image_id in shard or len(self._shards) == 1:
                 return shard
         raise ValueError(f"no shard holds a result for image '{image_id}'")
 

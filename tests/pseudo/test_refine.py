@@ -9,6 +9,7 @@ from hfpl.params.load import validate_params
 from hfpl.params.presets import preset_text
 from hfpl.pipeline import JOBS
 from hfpl.plugins.refiners.crf import DenseCrf
+from hfpl.plugins.refiners.interface import Refiner
 from hfpl.stages.pseudo.refine import pseudo_label_scores, refine_shard
 from hfpl.storage.manifest import ImageRecord, Manifest, write_manifest
 from hfpl.storage.shards import Shard, write_shard
@@ -113,3 +114,44 @@ def test_cams_of_another_size_are_named_and_nothing_is_written(settings, folder,
             high=tmp_path / "high",
         )
     assert [file.name for file in tmp_path.iterdir()] == ["cams.zip"]
+
+
+class Kept(Refiner):
+    """Leaves scores as they are, and notes the sizes it was given."""
+
+    def __init__(self) -> None:
+        self.seen = []
+
+    def refine(self, image, scores):
+        self.seen += [image.shape[:2], *(of_classes.shape for of_classes in scores)]
+        return list(scores)
+
+
+@pytest.mark.parametrize(("size", "scale", "small"), [((20, 24), 0.5, (10, 12)),
+                                                      ((17, 31), 0.5, (8, 16)),
+                                                      ((3, 40), 0.1, (1, 4))])  # fmt: skip
+def test_scores_are_refined_at_another_size_and_enlarged_again(size, scale, small):
+    rng, refiner = np.random.default_rng(0), Kept()
+    image = rng.integers(0, 256, (*size, 3), dtype=np.uint8)
+    level = np.float32(0.25)
+    cams = np.stack([np.full(size, level), rng.random(size, np.float32) * level])
+    low, high = pseudo_label_scores(image, cams, (1, 2), refiner, scale)
+    assert refiner.seen == [small, (3, *small), (3, *small)]
+    assert low.shape == high.shape == (3, *size)
+    # What is the same everywhere stays so: the largest map is the first, at any size.
+    np.testing.assert_allclose(low[:2], [np.full(size, 0.75), np.full(size, 0.25)], rtol=1e-6)
+    np.testing.assert_allclose(high[0], np.full(size, 0.75**2), rtol=1e-6)
+    assert 0 <= low[2].min() <= low[2].max() <= level
+
+
+def test_the_crf_at_half_size_agrees_where_a_class_is_clear(settings):
+    image = np.zeros((80, 96, 3), np.uint8)
+    image[:, 48:] = 200
+    cams = np.full((1, 80, 96), 0.1, np.float32)
+    cams[:, :, 40:] = 0.8
+    refiner = DenseCrf(settings.pseudo.crf)
+    whole, half = (
+        pseudo_label_scores(image, cams, (1,), refiner, scale)[0].argmax(0) for scale in (1, 0.5)
+    )
+    assert 0.2 < whole.mean() < 0.8
+    assert (whole != half).mean() < 0.02

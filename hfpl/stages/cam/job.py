@@ -1,6 +1,6 @@
 """Jobs of stage cam."""
 
-from hfpl.jobs.job import File, Job, Params
+from hfpl.jobs.job import File, Job, Names, Params
 from hfpl.stages.data.job import CHECKED, MANIFEST, TRAIN_MANIFESTS
 from hfpl.stages.pretrain.job import backbone_plugin, backbone_reads, start_reads, start_weights
 
@@ -72,4 +72,28 @@ INFER = Job(
     memory=4000,
     minutes=240,
 )
-JOBS = (TRAIN, INFER)
+
+CALIBRATE = Job(
+    "cam_calibrate",
+    "find the power that makes the CAMs fit the thresholds",
+    "hfpl.stages.cam.calibrate:calibrate_cams",
+    reads=lambda params: ["cam.calibration"],
+    inputs=(
+        TRAIN_MANIFESTS,
+        INFER["cams"].as_input("cams", "shards of CAMs of train", over=("train",)),
+    ),
+    outputs=(File("calibration", "{variant}/cam/calibration.json", "power to write (.json)"),),
+    when=lambda params: from_tags(params) and params.cam.calibration.foreground is not None,
+    memory=1000,
+    minutes=60,
+)
+
+
+def _calibration(params: Params, common: str, names: Names) -> list[str]:
+    return CALIBRATE["calibration"].patterns(params, common) if CALIBRATE.when(params) else []
+
+
+CALIBRATION = File(
+    "calibration", _calibration, "power of the CAMs (.json); without, as they are", optional=True
+)
+JOBS = (TRAIN, INFER, CALIBRATE)

@@ -105,6 +105,19 @@ class CamInference(Section):
     )
 
 
+class Calibration(Section):
+    """Power that CAMs are raised to, found on the training images without masks."""
+
+    foreground: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        title="share of pixels to lie above the threshold; null: CAMs as they are",
+        description="share of the training images' pixels that shall lie above the threshold; "
+        "null: CAMs stay as they are (the paper's)",
+    )
+    threshold: Annotated[float, Field(gt=0, lt=1)] = Field(
+        description="where the CAM shall lie that this share exceeds"
+    )
+
+
 class Cam(Section):
     """CAM training and inference."""
 
@@ -118,3 +131,4 @@ class Cam(Section):
     isl: ImportanceSampling
     fsl: FeatureSimilarity
     inference: CamInference
+    calibration: Calibration

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from hfpl.jobs.settings import Settings
+from hfpl.stages.cam.calibrate import Cams
 from hfpl.stages.evaluate.cam_curve import (
     CAM_THRESHOLDS,
     cam_statistics,
@@ -24,7 +25,6 @@ from hfpl.stages.evaluate.table import BEST, FIXED
 from hfpl.storage.atomic import write_json
 from hfpl.storage.manifest import ImageRecord
 from hfpl.storage.reading import ImageRoot
-from hfpl.storage.shards import Shards
 
 
 def evaluate_cams(
@@ -36,6 +36,7 @@ def evaluate_cams(
     train_masks: Sequence[Path],
     val_masks: Sequence[Path],
     results: Sequence[Path],
+    calibration: Path | None = None,
     out: Path,
 ) -> str:
     """Write rows and a curve of each split, none for one without ground truth; what was done.
@@ -43,7 +44,7 @@ def evaluate_cams(
     Args:
         results: shards of CAMs of all splits.
     """
-    source, root = Shards(results), ImageRoot(images)
+    source, root = Cams(results, calibration), ImageRoot(images)
     background_score = settings.evaluate.background_score[settings.chosen.variant.method]
     metrics = settings.evaluate.metrics
     rows, curves = [], {}
@@ -60,22 +61,21 @@ def evaluate_cams(
     return "CAMs " + ("scored" if rows else NOT_SCORED)
 
 
-def _curve(split: ScoredSplit, source: Shards) -> np.ndarray:
+def _curve(split: ScoredSplit, source: Cams) -> np.ndarray:
     """mIoU at every threshold, fractions (T,)."""
     thresholds = np.array(CAM_THRESHOLDS)
     total: np.ndarray | int = 0
     for record, truth in split.pairs():
-        classes, cams = source.scores(record.id, truth.shape, counts_from=0)
+        classes, cams = source.of(record)
         total = total + cam_statistics(
             truth, cams, np.array(classes, int), thresholds, split.num_classes
         )
     return curve_from_statistics(np.asarray(total)).mean(1)
 
 
-def _predictor(source: Shards, threshold: float):
+def _predictor(source: Cams, threshold: float):
     def predict(record: ImageRecord) -> np.ndarray:
-        size = (record.height, record.width)
-        classes, cams = source.scores(record.id, size, counts_from=0)
+        classes, cams = source.of(record)
         return predict_from_cams(cams, np.array(classes, int), threshold)
 
     return predict

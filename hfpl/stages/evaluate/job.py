@@ -1,7 +1,7 @@
 """Jobs of stage evaluate."""
 
 from hfpl.jobs.job import SPLITS, File, Job, Names, Params, filled
-from hfpl.stages.cam.job import INFER, from_tags
+from hfpl.stages.cam.job import CALIBRATION, INFER, from_tags
 from hfpl.stages.data.job import TRUTH
 from hfpl.stages.pseudo.job import PSEUDO
 from hfpl.stages.segment.job import TEST
@@ -45,7 +45,11 @@ CAMS = Job(
         "chosen.variant.method",
         "evaluate.metrics",
     ],
-    inputs=(*TRUTH, INFER["cams"].as_input("results", "shards of CAMs, all splits", over=SPLITS)),
+    inputs=(
+        *TRUTH,
+        INFER["cams"].as_input("results", "shards of CAMs, all splits", over=SPLITS),
+        CALIBRATION,
+    ),
     outputs=(File("out", "{variant}/evaluate/cam.json", "scores to write (.json)"),),
     images=True,
     plugins=metric_plugins,

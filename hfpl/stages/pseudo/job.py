@@ -1,7 +1,7 @@
 """Job of stage pseudo."""
 
 from hfpl.jobs.job import File, Job, Params
-from hfpl.stages.cam.job import INFER, from_tags
+from hfpl.stages.cam.job import CALIBRATION, INFER, from_tags
 from hfpl.stages.data.job import MANIFEST
 
 
@@ -17,10 +17,11 @@ PSEUDO = Job(
     reads=lambda params: [
         "pseudo.alpha_low",
         "pseudo.alpha_high",
+        "pseudo.scale",
         "pseudo.refiner",
         f"pseudo.{params.pseudo.refiner}",
     ],
-    inputs=(MANIFEST, INFER["cams"].as_input("cams", "its CAMs")),
+    inputs=(MANIFEST, INFER["cams"].as_input("cams", "its CAMs"), CALIBRATION),
     outputs=(
         File(
             "low",

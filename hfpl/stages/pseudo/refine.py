@@ -4,6 +4,7 @@ powers."""
 from collections.abc import Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,23 +12,35 @@ from hfpl.jobs.progress import track
 from hfpl.jobs.settings import Settings
 from hfpl.plugins.refiners import build_refiner
 from hfpl.plugins.refiners.interface import Refiner, check_scores
+from hfpl.stages.cam.calibrate import Cams
 from hfpl.storage.manifest import read_manifests
 from hfpl.storage.reading import ImageRoot
-from hfpl.storage.shards import Shard, write_shard
+from hfpl.storage.shards import write_shard
 
 BACKGROUND_CHANNEL = 0
 """First channel of the refined scores; class k of the tags is named k + 1."""
 
 
 def refine_shard(
-    settings: Settings, *, images: Path, manifest: Path, cams: Path, low: Path, high: Path
+    settings: Settings,
+    *,
+    images: Path,
+    manifest: Path,
+    cams: Path,
+    calibration: Path | None = None,
+    low: Path,
+    high: Path,
 ) -> str:
     """Write the scores at the low and at the high background power; what was done, in words.
 
     Raises:
         ValueError: an image or its CAMs cannot be read.
     """
-    records, root, source = read_manifests([manifest]).images, ImageRoot(images), Shard(cams)
+    records, root, source = (
+        read_manifests([manifest]).images,
+        ImageRoot(images),
+        Cams([cams], calibration),
+    )
     pseudo = settings.pseudo
     alphas = (pseudo.alpha_low, pseudo.alpha_high)
     refiner = build_refiner(pseudo.refiner, pseudo[pseudo.refiner].as_dict())
@@ -37,10 +50,9 @@ def refine_shard(
         track(f"pseudo {manifest.stem}", len(records), "images") as advance,
     ):
         for record in records:
-            size = (record.height, record.width)
-            classes, scores = source.scores(record.id, size, counts_from=0)
+            classes, scores = source.of(record)
             pixels = np.asarray(root.image(record))
-            refined = pseudo_label_scores(pixels, scores, alphas, refiner)
+            refined = pseudo_label_scores(pixels, scores, alphas, refiner, pseudo.scale)
             channels = [BACKGROUND_CHANNEL, *(k + 1 for k in classes)]
             for shard, result in zip((low_shard, high_shard), refined, strict=True):
                 shard.add_scores(record.id, channels, result)
@@ -53,6 +65,7 @@ def pseudo_label_scores(
     cams: NDArray[np.float32],
     alphas: Sequence[float],
     refiner: Refiner,
+    scale: float = 1.0,
 ) -> list[NDArray[np.float32]]:
     """Refined scores of an image's classes, once for each background power
     (docs/method.md, 3).
@@ -64,6 +77,8 @@ def pseudo_label_scores(
         cams: (m, h, w) normalised maps of the classes present, at most 1; m may be 0.
         alphas: background powers; a small one gives confident foreground, a large one confident
             background.
+        scale: share of the image's sides that the refiner works at; its scores are enlarged again,
+            bilinearly.
 
     Returns:
         For each power (m + 1, h, w) float32, background first. Without any class these are ones
@@ -83,4 +98,16 @@ def pseudo_label_scores(
     if background.min() < 0:
         raise ValueError(f"cams must be at most 1, got {cams.max()}")
     stacks = [np.concatenate([background[None] ** alpha, cams]) for alpha in alphas]
-    return refiner.refine(image, stacks)
+    if scale == 1:
+        return refiner.refine(image, stacks)
+    size = tuple(max(1, round(side * scale)) for side in image.shape[1::-1])
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    refined = refiner.refine(small, [_resized(stack, size, cv2.INTER_AREA) for stack in stacks])
+    return [_resized(stack, image.shape[1::-1], cv2.INTER_LINEAR) for stack in refined]
+
+
+def _resized(
+    scores: NDArray[np.float32], size: tuple[int, int], interpolation: int
+) -> NDArray[np.float32]:
+    """Scores (C, h, w) at another width and height, one class at a time: OpenCV takes few."""
+    return np.stack([cv2.resize(map_, size, interpolation=interpolation) for map_ in scores])

@@ -2,7 +2,7 @@
 
 from hfpl.jobs.job import File, Job
 from hfpl.stages.affinity.job import AFFINITY
-from hfpl.stages.cam.job import INFER, from_tags
+from hfpl.stages.cam.job import CALIBRATION, INFER, from_tags
 from hfpl.stages.data.job import MANIFEST
 from hfpl.stages.pretrain.job import backbone_plugin, backbone_reads
 
@@ -19,6 +19,7 @@ WALK = Job(
     inputs=(
         MANIFEST,
         INFER["cams"].as_input("cams", "its CAMs"),
+        CALIBRATION,
         AFFINITY["model"].as_input("model", "trained affinity network"),
     ),
     outputs=(File("labels", "{variant}/walk/{split}-{shard}.zip", "label maps to write (.zip)"),),

@@ -13,6 +13,7 @@ from hfpl.networks.affinity import AffinityNetwork
 from hfpl.numerics import Runtime
 from hfpl.plugins.backbones import build_backbone
 from hfpl.sections.network import network_of
+from hfpl.stages.cam.calibrate import Cams
 from hfpl.stages.walk.params import Walk
 from hfpl.stages.walk.random_walk import (
     dense_affinity,
@@ -23,7 +24,7 @@ from hfpl.stages.walk.random_walk import (
 )
 from hfpl.storage.manifest import read_manifests
 from hfpl.storage.reading import ImageRoot
-from hfpl.storage.shards import Shard, write_shard
+from hfpl.storage.shards import write_shard
 from hfpl.storage.tensors import load_network
 
 
@@ -34,6 +35,7 @@ def label_shard(
     images: Path,
     manifest: Path,
     cams: Path,
+    calibration: Path | None = None,
     model: Path,
     labels: Path,
 ) -> str:
@@ -42,7 +44,11 @@ def label_shard(
     Raises:
         ValueError: an image, its CAMs or the model cannot be read.
     """
-    content, root, source = read_manifests([manifest]), ImageRoot(images), Shard(cams)
+    content, root, source = (
+        read_manifests([manifest]),
+        ImageRoot(images),
+        Cams([cams], calibration),
+    )
     trained = load_affinity_network(settings, model, runtime)
     with (
         write_shard(labels, content.classes) as shard,
@@ -50,7 +56,7 @@ def label_shard(
     ):
         for record in content.images:
             size = (record.height, record.width)
-            classes, scores = source.scores(record.id, size, counts_from=0)
+            classes, scores = source.of(record)
             if classes:
                 pixels = np.asarray(root.image(record))
                 mask = walked_label(
