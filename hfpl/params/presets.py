@@ -13,8 +13,10 @@ from hfpl.params.writing import as_yaml
 from hfpl.sections.suggest import suggest
 
 _FOLDER = files("hfpl.params") / "presets"
-_REPLACED = ("datasets", "options", "sweeps", "losses")
+_REPLACED = ("options", "sweeps", "losses")
 """Tables that a preset replaces whole instead of merging; so is an optimiser of another name."""
+_LIKE = "like"
+"""Key of a preset's data set: another one whose values it has, but for its own."""
 
 
 def preset_names() -> list[str]:
@@ -33,6 +35,7 @@ def preset_text(name: str, settings: Iterable[str] = ()) -> str:
         ParamsError: unknown preset, malformed setting, or parameters that do not hold.
     """
     content, about = _read(name)
+    content["datasets"] = _chosen_dataset(content)
     for setting in settings:
         _apply(content, setting)
     validate_params(content, source=f"preset {name}")
@@ -53,6 +56,14 @@ def _read(name: str) -> tuple[dict[str, Any], str]:
     merged, _ = _read(base)
     _merge(merged, content)
     return merged, about
+
+
+def _chosen_dataset(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Of the data sets that a preset and its bases name, the one that it runs on."""
+    name, entries = content["dataset"], content["datasets"]
+    entry = dict(entries[name])
+    whole = dict(entries[entry.pop(_LIKE)]) if _LIKE in entry else {}
+    return {name: {**whole, **entry}}
 
 
 def _merge(target: Any, changes: Mapping[str, Any]) -> None:
