@@ -10,8 +10,11 @@ ENVIRONMENT := .venv/.installed
 WEIGHTS := .venv/.weights
 REPORT := results/report.html
 REFERENCE ?= tests/reference
+GPU ?= gpu.json
+PHOTOGRAPHS ?=
+WHEELS ?=
 
-.PHONY: demo test slow lint parity micro bench format help
+.PHONY: demo test slow lint parity micro bench gpu format help
 
 help:
 	@echo "make demo    run snakemake on params.yaml, print the scores, build $(REPORT)"
@@ -21,6 +24,7 @@ help:
 	@echo "make parity  compare every step with arrays in REFERENCE=$(REFERENCE)"
 	@echo "make micro   the demo's pipeline end to end on a micro configuration"
 	@echo "make bench   each step against its plain definition: time and memory; ONLY=<steps> for some"
+	@echo "make gpu     on a machine with a GPU: agreement with the CPU, speed, trainings, into GPU=$(GPU)"
 	@echo "make format  format the code"
 
 demo: $(ENVIRONMENT)
@@ -52,6 +56,10 @@ micro: $(ENVIRONMENT)
 
 bench: $(ENVIRONMENT)
 	@$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY))
+
+# The machine may be bare: no environment is made. See scripts/gpu/__main__.py.
+gpu:
+	$(PYTHON) -m scripts.gpu --out $(GPU) $(if $(PHOTOGRAPHS),--photographs $(PHOTOGRAPHS)) $(if $(WHEELS),--wheels $(WHEELS))
 
 format: $(ENVIRONMENT)
 	$(BIN)/ruff check --fix .

@@ -26,6 +26,7 @@ class Backbone(nn.Module):
         statistics: of the colours that its weights know; images are normalised by them.
         frozen: stage → names of the parts that its training leaves alone.
         norms_fixed: whether layers that normalise stay as loaded, their statistics included.
+        weights_prefix: what its tensors' names begin with and those of its weights' files do not.
     """
 
     channels: Mapping[str, int]
@@ -33,6 +34,7 @@ class Backbone(nn.Module):
     statistics: ColourStatistics = IMAGENET
     frozen: Mapping[str, tuple[str, ...]] = {}
     norms_fixed: bool = False
+    weights_prefix: str = ""
 
     def fixed_norms(self) -> list[nn.Module]:
         """Layers that normalise and stay as loaded."""

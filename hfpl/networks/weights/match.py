@@ -61,7 +61,11 @@ def load_weights(path: str | Path, network: nn.Module, heads: bool = True) -> Ma
     own = network.state_dict()
     if not heads:
         own = {name: t for name, t in own.items() if name.startswith(_PREFIX)}
+    inner = getattr(getattr(network, "backbone", network), "weights_prefix", "")
     plain = {name.removeprefix(_PREFIX): name for name in own}
+    if inner:
+        # Both spellings: files of the network's authors, and those that this project writes.
+        plain |= {name.removeprefix(inner): own_name for name, own_name in plain.items()}
     found = {plain[key]: name for name in tensors if (key := name.removeprefix(_PREFIX)) in plain}
     for name, theirs in found.items():
         _check_kind(path, name, tensors[theirs], own[name])
