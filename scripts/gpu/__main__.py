@@ -97,19 +97,22 @@ def _parts(args: argparse.Namespace, runtime: Any) -> dict[str, Callable[[], Any
         return validate_params(YAML(typ="safe", pure=True).load(preset_text(preset, settings)))
 
     small = args.miniature
-    size, batch, steps = (128, 2, 2) if small else (448, 8, 10)
+    size, batch, steps = (64, 2, 1) if small else (448, 8, 10)
     compared = ("efficientnet_lite",) if small else tuple(BACKBONES)
     photographs = params("photographs")
     paper = params("demo") if small else params("voc2012")
     parts = {
-        "agreement": lambda: list(agreement(runtime.device, photographs, size, compared)),
+        "agreement": lambda: list(
+            agreement(runtime.device, photographs, 128 if small else 224, compared)
+        ),
         "paper's training step": lambda: step_rows(paper, 20, batch, size, steps, runtime.device),
         "EfficientNet-Lite's training step": lambda: step_rows(
             photographs, 20, batch, size, steps, runtime.device
         ),
     }
     if args.photographs:
-        for variant in ("cam", "cam-isl-fsl", "seam", "seam-isl-fsl"):
+        variants = ("cam", "cam-isl-fsl", "seam", "seam-isl-fsl")
+        for variant in variants[-1:] if small else variants:
             settings = [f"variant={variant}", "shards=1", "network.options.stride=8"]
             if small:
                 settings += ["segment.iterations=2", "cam.epochs=1", "affinity.epochs=1",

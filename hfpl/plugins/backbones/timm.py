@@ -1,4 +1,4 @@
-"""Networks of the library timm [timm], vision transformers among them.
+"""Networks of the library timm [TIMM], vision transformers among them.
 
 The library needs torchvision, and so another torch than the project's: an environment of its own
 (docs/weights.md). Weights are files with timm's names.

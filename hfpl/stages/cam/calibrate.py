@@ -1,77 +1,114 @@
-"""Calibrated CAMs: raised to a power, so that the same share of pixels lies above a threshold
+"""Calibrated CAMs: raised to a power that moves the threshold they ask for to a fixed one
 (docs/method.md, 2.1).
 
 The CAMs of different methods and networks lie differently, while a threshold, and the background
 powers behind it, are numbers chosen once. A power changes no order within an image; it makes the
-CAMs of every run fit these numbers, without any mask.
+CAMs of every run fit these numbers. Which threshold they ask for, the photographs' colours say: no
+mask is looked at.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from hfpl.images.decode import shrunk_size
 from hfpl.jobs.progress import track
 from hfpl.jobs.settings import Settings
 from hfpl.storage.atomic import read_json, write_json
 from hfpl.storage.manifest import ImageRecord, read_manifests
+from hfpl.storage.reading import ImageRoot
 from hfpl.storage.shards import Shards
 
 LEVELS = 200
-"""Steps of the histogram: those that shards store."""
+"""Thresholds that are compared: the levels that shards store."""
+WEIGHT = 0.6
+"""Exponent of the areas' weight p (1 - p); Otsu's is 1, which prefers halves of the image."""
+_SIDE = 128
+"""Longer side of what colours are compared on, in pixels."""
+_NOISE = 4.0
+"""Variance, in squared steps of CIELAB's 8 bits, below which colours say nothing."""
+_SMOOTH = 5
+"""Levels that the sum over images is averaged over: each image alone is rough."""
 _SMALLEST, _LARGEST = 0.1, 10.0
 """Bounds of the exponent. A network that learned nothing must not make any map fit."""
 
 
 def calibrate_cams(
-    settings: Settings, *, manifests: Sequence[Path], cams: Sequence[Path], calibration: Path
+    settings: Settings,
+    *,
+    images: Path,
+    manifests: Sequence[Path],
+    cams: Sequence[Path],
+    calibration: Path,
 ) -> str:
     """Write the exponent for the CAMs of a run, found on its training images; what was found.
 
     Raises:
-        ValueError: the CAMs cannot be read, or no image has a tag.
+        ValueError: an image or its CAMs cannot be read, or no image has a tag.
     """
-    chosen = settings.cam.calibration
-    images, source = read_manifests(manifests).images, Cams(cams, None)
-    shares = np.zeros(LEVELS)
-    with track("cam calibrate", len(images), "images") as advance:
-        for record in images:
-            if record.tags:
-                shares += level_shares(source.of(record)[1])
-            advance()
-    if not shares.any():
+    records = [record for record in read_manifests(manifests).images if record.tags]
+    if not records:
         raise ValueError("no training image has a tag: there are no CAMs to calibrate")
-    found = exponent(shares, chosen.foreground, chosen.threshold)
-    write_json(calibration, {"exponent": found})
-    return f"exponent {found:.3f}"
+    root, source, total = ImageRoot(images), Cams(cams, None), np.zeros(LEVELS)
+    with track("cam calibrate", len(records), "images") as advance:
+        for record in records:
+            total += separations(np.asarray(root.image(record)), source.of(record)[1].max(axis=0))
+            advance()
+    found = best_threshold(total)
+    power = exponent(found, settings.cam.calibration.threshold)
+    write_json(calibration, {"threshold": found, "exponent": power})
+    return f"threshold {found:.3f}, exponent {power:.3f}"
 
 
-def level_shares(cams: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Share of an image's pixels at each level of their largest CAM, (LEVELS,), of sum 1.
+def separations(image: NDArray[np.uint8], cam: NDArray[np.float32]) -> NDArray[np.float64]:
+    """How far apart the colours above and below each threshold of a map lie.
+
+    With p the share of the pixels above the threshold, and d the difference of the mean colours
+    above and below it, in units of the image's own spread of colours (Mahalanobis), it is
+    (p (1 - p))^0.6 |d|^2. Colours are CIELAB's.
 
     Args:
-        cams: (m, h, w) in [0, 1], m > 0.
-    """
-    largest = np.minimum((cams.max(axis=0) * LEVELS).astype(int), LEVELS - 1)
-    return np.bincount(largest.ravel(), minlength=LEVELS) / largest.size
-
-
-def exponent(shares: NDArray[np.float64], foreground: float, threshold: float) -> float:
-    """The power that puts a threshold where a share of the pixels lies above it.
-
-    Args:
-        shares: weight of each level, of any sum; level k holds CAMs in [k, k + 1) / LEVELS.
-        foreground: share of the pixels that shall exceed the threshold, in (0, 1).
-        threshold: in (0, 1).
+        image: RGB uint8 (h, w, 3).
+        cam: (h, w) in [0, 1], the largest of the image's classes.
 
     Returns:
-        e with q^e = threshold, q the CAM that this share exceeds; in [0.1, 10].
+        (LEVELS,), entry k of the threshold (k + 1) / LEVELS; 0 where one side is empty.
     """
-    above = np.concatenate([[0.0], np.cumsum(shares / shares.sum())])
-    quantile = np.interp(1 - foreground, above, np.arange(LEVELS + 1) / LEVELS)
-    quantile = np.clip(quantile, 0.5 / LEVELS, 1 - 0.5 / LEVELS)
-    return float(np.clip(np.log(threshold) / np.log(quantile), _SMALLEST, _LARGEST))
+    size = shrunk_size(image.shape[1::-1], _SIDE)
+    lab = cv2.cvtColor(cv2.resize(image, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2LAB)
+    small = cv2.resize(cam, size, interpolation=cv2.INTER_AREA)
+    colours = lab.reshape(-1, 3).astype(np.float64)
+    colours -= colours.mean(axis=0)
+    spread = colours.T @ colours / len(colours) + _NOISE * np.eye(3)
+    plain = np.linalg.solve(np.linalg.cholesky(spread), colours.T)
+    levels = np.clip((small.ravel() * LEVELS).astype(int), 0, LEVELS - 1)
+    sums = np.stack([np.bincount(levels, channel, LEVELS) for channel in plain])
+    above = _above(sums) / levels.size
+    share = _above(np.bincount(levels, minlength=LEVELS)[None])[0] / levels.size
+    # The mean over all is zero: |d| = |sum above / n| / (p (1 - p)).
+    areas = share * (1 - share)
+    inside = areas > 0
+    found = np.zeros(LEVELS)
+    found[inside] = (above[:, inside] ** 2).sum(axis=0) / areas[inside] ** (2 - WEIGHT)
+    return found
+
+
+def best_threshold(total: NDArray[np.float64]) -> float:
+    """Threshold in (0, 1) at which colours are furthest apart, of the sum over images."""
+    smooth = np.convolve(total, np.ones(_SMOOTH) / _SMOOTH, mode="same")
+    return (int(smooth[:-1].argmax()) + 1) / LEVELS
+
+
+def exponent(found: float, threshold: float) -> float:
+    """Power that moves a threshold to another, in [0.1, 10]: found^exponent = threshold.
+
+    Args:
+        found, threshold: in (0, 1).
+    """
+    return float(np.clip(np.log(threshold) / np.log(found), _SMALLEST, _LARGEST))
 
 
 class Cams:
@@ -98,6 +135,11 @@ class Cams:
         size = (record.height, record.width)
         classes, cams = self._shards.scores(record.id, size, counts_from=0)
         return classes, cams if self._exponent == 1 else cams ** np.float32(self._exponent)
+
+
+def _above(counts: NDArray) -> NDArray:
+    """Sums over the levels above each, (channels, LEVELS)."""
+    return counts.sum(axis=1, keepdims=True) - np.cumsum(counts, axis=1)
 
 
 def _read_exponent(calibration: Path) -> float:

@@ -83,7 +83,8 @@ CALIBRATE = Job(
         INFER["cams"].as_input("cams", "shards of CAMs of train", over=("train",)),
     ),
     outputs=(File("calibration", "{variant}/cam/calibration.json", "power to write (.json)"),),
-    when=lambda params: from_tags(params) and params.cam.calibration.foreground is not None,
+    images=True,
+    when=lambda params: from_tags(params) and params.cam.calibration.threshold is not None,
     memory=1000,
     minutes=60,
 )

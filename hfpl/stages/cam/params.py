@@ -108,13 +108,10 @@ class CamInference(Section):
 class Calibration(Section):
     """Power that CAMs are raised to, found on the training images without masks."""
 
-    foreground: Annotated[float, Field(gt=0, lt=1)] | None = Field(
-        title="share of pixels to lie above the threshold; null: CAMs as they are",
-        description="share of the training images' pixels that shall lie above the threshold; "
-        "null: CAMs stay as they are (the paper's)",
-    )
-    threshold: Annotated[float, Field(gt=0, lt=1)] = Field(
-        description="where the CAM shall lie that this share exceeds"
+    threshold: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        title="where the threshold that CAMs ask for is moved; null: left as is",
+        description="the threshold that the CAMs ask for, by the colours on its two sides, is moved "
+        "here by a power; null: CAMs stay as they are (the paper's)",
     )
 
 
