@@ -6,7 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ruamel.yaml import YAML
 
+from hfpl.params.load import validate_params
+from hfpl.params.presets import preset_text
 from hfpl.plugins.formats import layout as voc
 from hfpl.plugins.formats.indexing import write_index
 from hfpl.plugins.formats.mask_files import listed_masks, write_mask_manifests
@@ -80,6 +83,31 @@ def test_the_reader_takes_it(converted, tmp_path):
         if truth := (train_masks | val_masks).get(image.id):
             seen = set(np.unique(root.mask(truth)).tolist()) - {0, 255}
             assert image.tags == tuple(sorted(label - 1 for label in seen))
+
+
+def test_a_part_of_it_is_indexed_with_labels_of_its_own(converted, tmp_path):
+    content = YAML(typ="safe", pure=True).load(preset_text("voc-animals"))
+    entry = content["datasets"]["voc-animals"]
+    assert (len(entry["only"]), entry["limit"]) == (6, 160)
+    whole = dict(zip(("train", "val"), index(converted, tmp_path)[:2], strict=True))
+    # Of the classes of two images, so that each split has one.
+    kept = sorted({*whole["train"].images[0].tags, *whole["val"].images[0].tags})
+    only = [voc.VOC_CLASSES[k] for k in reversed(kept)]
+    changed = {**content, "datasets": {"voc-animals": {**entry, "only": only}}}
+    chosen = Voc2012Format(validate_params(changed).chosen_dataset)
+    files = {split: [tmp_path / f"part-{split}.json"] for split in whole}
+    masks = {split: [tmp_path / f"part-{split}.masks.json"] for split in whole}
+    chosen.index("voc-animals", converted, files)
+    chosen.masks(converted, files, masks)
+    for split in whole:
+        part, truths = read_manifests(files[split]), read_masks(masks[split])
+        assert part.classes == tuple(sorted(only))
+        taken = {i.id: i.tags for i in whole[split].images if i.tags and {*i.tags} <= {*kept}}
+        found = {i.id: tuple(kept[tag] for tag in i.tags) for i in part.images}
+        assert found == taken
+        for image_id, truth in truths.items():
+            seen = set(np.unique(ImageRoot(converted).mask(truth)).tolist()) - {0, 255}
+            assert seen <= {kept.index(tag) + 1 for tag in taken[image_id]}
 
 
 def rewritten(archives: dict[str, Path], folder: Path, drop: str) -> dict[str, Path]:

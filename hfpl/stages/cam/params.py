@@ -110,8 +110,8 @@ class Calibration(Section):
 
     threshold: Annotated[float, Field(gt=0, lt=1)] | None = Field(
         title="where the threshold that CAMs ask for is moved; null: left as is",
-        description="the threshold that the CAMs ask for, by the colours on its two sides, is moved "
-        "here by a power; null: CAMs stay as they are (the paper's)",
+        description="the threshold that the CAMs ask for, by the colours on its two sides, is "
+        "moved here by a power; null: CAMs stay as they are (the paper's)",
     )
 
 
