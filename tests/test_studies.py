@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-STUDIES = ("operations", "parts", "retraining", "scale", "storage", "versions")
+STUDIES = ("operations", "parts", "photographs", "retraining", "scale", "storage", "versions")
 
 
 @pytest.mark.parametrize("study", STUDIES)

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -22,10 +23,14 @@ def test_without_the_library_the_message_says_where_it_is_explained():
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory, repository):
-    """Interpreter of an environment as requirements-timm.txt says; minutes and gigabytes."""
+    """Interpreter of an environment as requirements-timm.txt says; minutes and gigabytes.
+
+    HFPL_TIMM_PYTHON names one that is there already.
+    """
     given = os.environ.get("HFPL_TIMM_PYTHON")
     if given:
-        return given
+        yield given
+        return
     folder = tmp_path_factory.mktemp("timm")
     subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True)
     python = folder / "venv" / "bin" / "python"
@@ -39,7 +44,8 @@ def environment(tmp_path_factory, repository):
         ["--no-deps", "-e", repository],
     ):
         subprocess.run([*pip, *arguments], check=True, cwd=folder)
-    return str(python)
+    yield str(python)
+    shutil.rmtree(folder)
 
 
 CHECK = """
