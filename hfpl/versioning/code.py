@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from hfpl.jobs.code import RECORD, Recorded, code_digest, module_of, record, record_text
-from hfpl.params.presets import preset_text
 from hfpl.pipeline import JOBS
 from hfpl.sections.plugins import plugin_names
 from hfpl.storage.atomic import write_text
@@ -114,27 +113,35 @@ def _micro(code: Path, folder: Path, variant: str, metrics: str) -> dict[str, st
     """Digest of every result of a micro run with the code of a checkout, by path."""
     folder = folder / variant
     folder.mkdir(parents=True)
-    text = preset_text("micro", [f"variant={variant}", f"evaluate.metrics=[{metrics}]"])
-    (folder / "params.yaml").write_text(text, encoding="utf-8")
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     print(f"micro run of {variant} with the code in {code}", file=sys.stderr, flush=True)
+    settings = [f"variant={variant}", f"evaluate.metrics=[{metrics}]"]
+    words = [word for setting in settings for word in ("--set", setting)]
+    # Each code has its own preset: there may be other parameters by now.
+    _run_with(code, folder, path, ["hfpl.cli.launcher", "0", "params", "micro", *words])
+    snakefile = str(code / "workflow" / "Snakefile")
+    _run_with(code, folder, path, ["snakemake", "-s", snakefile, "-d", str(folder),
+                                   "--cores", "2", "--quiet", "all"])  # fmt: skip
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted((folder / "results").rglob("*"))
+        if path.is_file() and "logs" not in path.parts
+    }
+
+
+def _run_with(code: Path, folder: Path, path: str, module: list[str]) -> None:
+    """Run a module with the code of a checkout."""
     done = subprocess.run(
-        [sys.executable, "-m", "snakemake", "-s", str(code / "workflow" / "Snakefile"),
-         "-d", str(folder), "--cores", "2", "--quiet", "all"],
+        [sys.executable, "-m", *module],
         # Not from a checkout: 'python -m' would take hfpl from there.
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(code), "PATH": path},
         text=True,
         capture_output=True,
         check=False,
-    )  # fmt: skip
+    )
     if done.returncode:
         raise ValueError(f"the micro run with the code in {code} fails: {done.stderr[-500:]}")
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted((folder / "results").rglob("*"))
-        if path.is_file() and "logs" not in path.parts
-    }
 
 
 def _write(entries: Mapping[str, Recorded]) -> None:
