@@ -25,7 +25,7 @@ from hfpl.stages.affinity.train import train_affinity
 from hfpl.stages.cam.train import train_cam
 from hfpl.stages.pretrain.train import pretrain_backbone
 from hfpl.stages.segment.train import train_segment
-from hfpl.storage.manifest import read_manifests
+from hfpl.storage.manifest import MaskRecord, read_manifests
 from hfpl.storage.reading import ImageRoot
 from hfpl.storage.shards import write_shard
 from hfpl.training import stage
@@ -139,7 +139,7 @@ def _write_results(
     with write_shard(scores, counts_from=1) as of_scores, write_shard(labels) as of_labels:
         for record in read_manifests(manifests).images:
             file = f"SegmentationClass/{record.id}.png"
-            mask = root.mask(file)
+            mask = root.mask(MaskRecord(record.id, file, ""))
             channels = [0, *(k + 1 for k in record.tags)]
             maps = np.stack([mask == channel for channel in channels]).astype(np.float32)
             of_scores.add_scores(record.id, channels, maps)

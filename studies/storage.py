@@ -87,7 +87,7 @@ def print_scores(params: Params, common: Path) -> None:
     for record in manifest.images:
         if record.id not in truths:
             continue
-        truth, image = root.mask(truths[record.id].file), root.image(record)
+        truth, image = root.mask(truths[record.id]), root.image(record)
         pixels, tags = np.asarray(image), list(record.tags)
         exact = np.zeros((0, *truth.shape), np.float32)
         if tags:

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 from importlib import import_module
@@ -113,7 +114,8 @@ def test_the_help_lists_all_commands_in_order(capsys):
             main([name, "--help"])
         assert caught.value.code == 0
         text = capsys.readouterr().out
-        assert all(f"\n    {c[1]} " in text for c in LEAVES if c[0] == name and len(c) > 1)
+        shown = set(re.findall(r"\n    (\S+)\s", text))
+        assert {c[1] for c in LEAVES if c[0] == name and len(c) > 1} <= shown
 
 
 def test_help_loads_neither_torch_nor_opencv():
@@ -216,7 +218,7 @@ def test_params_are_written_changed_and_checked(folder, fails, capsys):
 
 OTHERS = [("params",), ("pretrain",)]
 OTHERS += [("data", action) for action in ("archive", "sources", "download")]
-OTHERS += [("clean",), ("code",)]
+OTHERS += [("clean",), ("code",), ("weights", "show"), ("weights", "fetch")]
 READS_FILES = [c for c in LEAVES if c not in OTHERS and c[0] != "dvc"]
 
 

@@ -224,5 +224,5 @@ def test_scores_that_are_missing_are_named(params, folder, tmp_path):
     settings = AffinityAugmentation(crop=CROP, jitter=STILL)
     files = [tmp_path / "low.zip"], [folder / "high.zip"]
     samples = AffinitySamples(records, ImageRoot(folder), *files, BACKBONE, settings)
-    with pytest.raises(ValueError, match="no shard holds a result for image 'image0'"):
+    with pytest.raises(ValueError, match="no result for image 'image0'"):
         samples.sample(0, np.random.default_rng(0))

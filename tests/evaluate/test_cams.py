@@ -158,7 +158,7 @@ def test_a_second_run_writes_the_same_bytes(written):
 
 def test_missing_cams_are_named_and_nothing_is_written(written):
     written.cams = written.cams[:1]
-    with pytest.raises(ValueError, match="no shard holds a result for image 't2'"):
+    with pytest.raises(ValueError, match="no result for image 't2'"):
         written.evaluate()
     assert not written.output.exists()
 

@@ -132,7 +132,7 @@ def test_a_split_without_ground_truth_has_no_row(written):
 def test_a_missing_result_is_named_and_nothing_is_written(written):
     with write_shard(written.results) as shard:
         shard.add_mask("t1", labels("t1", 2))
-    with pytest.raises(ValueError, match="no shard holds a result for image 't2'"):
+    with pytest.raises(ValueError, match="no result for image 't2'"):
         written.evaluate()
     assert not written.output.exists()
 

@@ -237,7 +237,7 @@ def write(name, text):
         (write("cam-scores.json", "[]"), ["cam-scores.json"]),
         (write("cams.zip", "no zip"), ["cams.zip", "not a shard"]),
         (move_labels, ["label map", "pixels", "its image"]),
-        (drop_labels, ["no shard holds a result"]),
+        (drop_labels, ["no result for image"]),
         (add_class, ["more classes"]),
         (write("segment.csv", ""), ["segment.csv", "no history"]),
         (lambda folder: (folder / "cam.csv").unlink(), ["cam.csv", "no such file"]),

@@ -1,7 +1,7 @@
 """Score label maps of a split: what the evaluations of all stages share."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +56,8 @@ def read_split(manifests: Sequence[Path], masks: Sequence[Path], root: ImageRoot
         ValueError: a manifest cannot be read.
     """
     manifest = read_manifests(manifests)
-    truths = read_masks(masks)
+    # Of a large set, what is not needed any more is not kept.
+    truths = {i: replace(mask, id="", sha256="") for i, mask in read_masks(masks).items()}
     scored = tuple(record for record in manifest.images if record.id in truths)
 
     def truth(record: ImageRecord) -> np.ndarray:
