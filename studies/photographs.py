@@ -14,22 +14,15 @@ beside it; nothing but the CAMs is needed.
 import argparse
 import csv
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from hfpl.params import load_params
-from hfpl.plugins.metrics import build_metric
-from hfpl.stages.cam.calibrate import LEVELS, Cams, best_threshold, separations
-from hfpl.stages.evaluate.cam_curve import (
-    CAM_THRESHOLDS,
-    cam_statistics,
-    curve_from_statistics,
-    predict_from_cams,
-)
-from hfpl.stages.evaluate.score import ScoredSplit, read_split
-from hfpl.storage.manifest import ImageRecord
+from hfpl.stages.cam.calibrate import Cams, find_threshold
+from hfpl.stages.evaluate.cam_curve import CAM_THRESHOLDS
+from hfpl.stages.evaluate.cams import cam_curve, cam_predictor
+from hfpl.stages.evaluate.score import ScoredSplit, read_split, score_predictions
 from hfpl.storage.reading import ImageRoot
 
 
@@ -96,32 +89,14 @@ def print_scores(args: argparse.Namespace) -> None:
 
 
 def _scores(split: ScoredSplit, root: ImageRoot, cams: Cams) -> str:
-    thresholds, total, apart = np.array(CAM_THRESHOLDS), np.array(0), np.zeros(LEVELS)
-    for record, truth, classes, maps in _maps(split, cams):
-        total = total + cam_statistics(truth, maps, classes, thresholds, split.num_classes)
-        if len(classes):
-            apart += separations(np.asarray(root.image(record)), maps.max(axis=0))
-    curve = 100 * curve_from_statistics(total).mean(1)
-    best = thresholds[curve.argmax()]
-    metric = build_metric("contour_f", split.num_classes)
-    counts = sum(
-        metric.counts(truth, predict_from_cams(maps, classes, best))
-        for _, truth, classes, maps in _maps(split, cams)
-    )
-    found = best_threshold(apart)
-    reached = float(np.interp(found, thresholds, curve))
-    contours = 100 * metric.scores(counts)[0][0]
+    curve = 100 * cam_curve(split, cams)
+    best = CAM_THRESHOLDS[int(curve.argmax())]
+    contours = score_predictions(split, cam_predictor(cams, best), ["contour_f"])["contour_f"]
+    found = find_threshold([record for record in split.images if record.tags], root, cams)
+    reached = float(np.interp(found, CAM_THRESHOLDS, curve))
     cells = [f"{best:.2f}", f"{curve.max():.1f}", f"{contours:.1f}", f"{found:.3f}",
              f"{reached:.1f}", f"{curve.max() - reached:.1f}"]  # fmt: skip
     return " | ".join(cells)
-
-
-def _maps(
-    split: ScoredSplit, cams: Cams
-) -> Iterator[tuple[ImageRecord, np.ndarray, np.ndarray, np.ndarray]]:
-    for record, truth in split.pairs():
-        classes, maps = cams.of(record)
-        yield record, truth, np.array(classes, int), maps
 
 
 if __name__ == "__main__":

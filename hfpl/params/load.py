@@ -8,11 +8,11 @@ from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from hfpl.networks.weights.published import IMAGENET, imagenet_weights
+from hfpl.networks.weights.published import imagenet_weights
 from hfpl.params.explain import explain, one_line
 from hfpl.params.root import Params
 from hfpl.params.runs import SEED, may_change, run_name, run_parts, sweep_settings
-from hfpl.sections.network import network_key, network_of
+from hfpl.sections.network import IMAGENET, network_key, network_of
 from hfpl.sections.plugins import check_name, check_options, check_refiner
 from hfpl.sections.suggest import suggest
 from hfpl.stages.cam.job import INFER, TRAIN

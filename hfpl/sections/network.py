@@ -12,11 +12,13 @@ Options = dict[str, Any]
 
 AS_NETWORK = "network"
 """A stage's weights are those of the section ``network``."""
+IMAGENET = "imagenet"
+"""Weights of ImageNet that belong to the backbone."""
 WEIGHT_ENDINGS = (".safetensors", ".pth", ".pt", ".params")
 
 
 def _starts_all(value: str) -> str:
-    words = ("imagenet", "pretrain", "none")
+    words = (IMAGENET, "pretrain", "none")
     return value if value in words else _weights_file(value, "'imagenet', 'pretrain', 'none'")
 
 
@@ -81,3 +83,13 @@ def network_of(parameters: Any, stage: str) -> Any:
 def network_key(parameters: Any, stage: str) -> str:
     """Key of that section."""
     return "network" if getattr(parameters, stage).network == DEFAULT else f"{stage}.network"
+
+
+def weights_of(parameters: Any, stage: str) -> str:
+    """What a stage's training starts from: its own choice, or else its network's.
+
+    Args:
+        parameters, stage: as for :func:`network_of`.
+    """
+    own = getattr(parameters, stage).weights
+    return network_of(parameters, stage).weights if own == AS_NETWORK else own

@@ -84,11 +84,11 @@ def option_help(package: str, name: str) -> dict[str, str]:
 
 
 @cache
-def constant(package: str, name: str, constant: str) -> Any:
+def constant(package: str, name: str, wanted: str) -> Any:
     """A constant of a plug-in's file, written as a literal there; None where it has none."""
     tree = _tree(package, name)
     for node in tree.body if tree else ():
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == constant:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == wanted:
             return ast.literal_eval(node.value)
     return None
 

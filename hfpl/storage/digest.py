@@ -9,8 +9,7 @@ def file_digest(paths: Iterable[str | Path]) -> str:
     """SHA-256 over the contents of files, in the order given."""
     digest = hashlib.sha256()
     for path in paths:
-        with open(path, "rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
+        digest.update(bytes.fromhex(sha256_of(path)))
     return digest.hexdigest()
 
 

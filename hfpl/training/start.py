@@ -6,10 +6,10 @@ from pathlib import Path
 from hfpl.jobs.settings import Settings
 from hfpl.networks.interface import Backbone, StandsOnBackbone, freeze
 from hfpl.networks.weights.match import load_weights
-from hfpl.networks.weights.published import IMAGENET, imagenet_weights
+from hfpl.networks.weights.published import imagenet_weights
 from hfpl.numerics import seed_torch
 from hfpl.plugins.backbones import build_backbone
-from hfpl.sections.network import AS_NETWORK, network_of
+from hfpl.sections.network import AS_NETWORK, IMAGENET, network_of, weights_of
 
 _log = logging.getLogger(__name__)
 
@@ -21,10 +21,9 @@ def weights_to_start_from(settings: Settings, stage: str, given: Path | None) ->
     Raises:
         ValueError: the package is not installed, or its file is another one.
     """
-    network = network_of(settings, stage)
-    if given or settings[stage].weights != AS_NETWORK or network.weights != IMAGENET:
+    if given or weights_of(settings, stage) != IMAGENET:
         return given
-    published = imagenet_weights(network)
+    published = imagenet_weights(network_of(settings, stage))
     return published.installed() if published and published.package else None
 
 

@@ -15,7 +15,7 @@ from hfpl.losses.importance_sampling import draw_positions
 from hfpl.networks.affinity import AffinityNetwork
 from hfpl.networks.interface import freeze
 from hfpl.networks.weights.match import load_weights
-from hfpl.networks.weights.published import imagenet_of
+from hfpl.networks.weights.published import imagenet_weights
 from hfpl.numerics import Runtime
 from hfpl.params.root import Params
 from hfpl.plugins.backbones import build_backbone
@@ -189,10 +189,9 @@ def _network(
     network = params.network
     backbone = build_backbone(network.backbone, network.options)
     built = build(backbone)
-    for published in imagenet_of(network.backbone):
-        fits = all(network.options[name] == value for name, value in published.options.items())
-        if fits and published.path and published.path.is_file():
-            load_weights(published.path, backbone)
+    published = imagenet_weights(network)
+    if published and published.path and published.path.is_file():
+        load_weights(published.path, backbone)
     freeze(backbone, stage)
     built.to(device, memory_format=torch.channels_last).train()
     for module in built.modules():

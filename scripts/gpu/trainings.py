@@ -18,21 +18,18 @@ from hfpl.pipeline import JOBS
 from hfpl.plugins.formats import build_format
 from hfpl.plugins.refiners.interface import Refiner
 from hfpl.stages.affinity.train import train_affinity
+from hfpl.stages.cam.calibrate import Cams
 from hfpl.stages.cam.infer import infer_cams
 from hfpl.stages.cam.train import train_cam
-from hfpl.stages.evaluate.cam_curve import (
-    CAM_THRESHOLDS,
-    cam_statistics,
-    curve_from_statistics,
-)
+from hfpl.stages.evaluate.cams import cam_curve
 from hfpl.stages.evaluate.score import ScoredSplit, read_split, score_predictions
-from hfpl.stages.pseudo.refine import BACKGROUND_CHANNEL, pseudo_label_scores
+from hfpl.stages.pseudo.refine import refine_images
 from hfpl.stages.segment.test import class_probabilities, load_deeplab
 from hfpl.stages.segment.train import train_segment
 from hfpl.stages.walk.label import label_shard
 from hfpl.storage.manifest import SPLITS, read_manifests
 from hfpl.storage.reading import ImageRoot
-from hfpl.storage.shards import Shard, Shards, write_shard
+from hfpl.storage.shards import Shards
 
 
 def train_all(params: Params, root: Path, work: Path, runtime: Runtime) -> dict[str, Any]:
@@ -109,21 +106,14 @@ class _Run:
             )  # fmt: skip
 
     def pseudo(self) -> None:
-        pseudo, source = self.params.pseudo, Shard(self._file("train.cams.zip"))
-        images = ImageRoot(self.root)
-        with (
-            write_shard(self._file("low.zip"), counts_from=1) as low,
-            write_shard(self._file("high.zip"), counts_from=1) as high,
-        ):
-            for record in read_manifests(self.manifests["train"]).images:
-                size = (record.height, record.width)
-                classes, cams = source.scores(record.id, size, counts_from=0)
-                pixels = np.asarray(images.image(record))
-                powers = (pseudo.alpha_low, pseudo.alpha_high)
-                channels = [BACKGROUND_CHANNEL, *(k + 1 for k in classes)]
-                scores = pseudo_label_scores(pixels, cams, powers, _Unrefined())
-                low.add_scores(record.id, channels, scores[0])
-                high.add_scores(record.id, channels, scores[1])
+        records, pseudo = read_manifests(self.manifests["train"]).images, self.params.pseudo
+        source = Cams([self._file("train.cams.zip")], None)
+        alphas = {
+            self._file("low.zip"): pseudo.alpha_low,
+            self._file("high.zip"): pseudo.alpha_high,
+        }
+        root, refiner = ImageRoot(self.root), _Unrefined()
+        refine_images("pseudo", records, root, source, alphas, refiner, 1.0)
 
     def affinity(self) -> None:
         train_affinity(
@@ -153,6 +143,7 @@ class _Run:
         split = read_split(self.manifests["val"], self.masks["val"], ImageRoot(self.root))
         if not split.images:
             return {}
+        cams = Cams([self._file("val.cams.zip")], None)
         walked = Shards([self._file("val.walk.zip")])
         settings = self._settings("segment_test")
         network = load_deeplab(
@@ -166,18 +157,10 @@ class _Run:
             return scores.argmax(0).astype(np.uint8)
 
         return {
-            "cam, best threshold": {"miou": self._best_cams(split)},
+            "cam, best threshold": {"miou": 100 * float(cam_curve(split, cams).max())},
             "walk": _scores(split, lambda record: walked.mask(record.id)),
             "segment": _scores(split, segmented),
         }
-
-    def _best_cams(self, split: ScoredSplit) -> float:
-        source, total = Shard(self._file("val.cams.zip")), 0
-        for record, truth in split.pairs():
-            classes, cams = source.scores(record.id, truth.shape, counts_from=0)
-            thresholds, kinds = np.array(CAM_THRESHOLDS), np.array(classes, int)
-            total = total + cam_statistics(truth, cams, kinds, thresholds, split.num_classes)
-        return 100 * float(curve_from_statistics(np.asarray(total)).mean(1).max())
 
 
 def _scores(split: ScoredSplit, predict: Callable[[Any], np.ndarray]) -> dict[str, float]:

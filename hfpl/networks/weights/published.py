@@ -10,11 +10,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from hfpl.sections.network import IMAGENET
 from hfpl.sections.plugins import constant, plugin_names
 from hfpl.storage.digest import sha256_of
 
-IMAGENET = "imagenet"
-"""Value of a parameter ``weights``: those that belong to the backbone."""
 BACKBONES = "hfpl.plugins.backbones"
 
 

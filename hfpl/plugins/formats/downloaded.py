@@ -1,31 +1,23 @@
 """What formats that are downloaded and converted have in common."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from hfpl.plugins.formats.sources import Source
-from hfpl.plugins.formats.subset import SUBSET_READS
-from hfpl.plugins.formats.voc import InVocLayout
+from hfpl.plugins.formats.voc import PartInVocLayout
 from hfpl.sections.section import Section
 
 
-class DownloadedFormat(InVocLayout):
+class DownloadedFormat(PartInVocLayout):
     """Archives that are downloaded and made one zip of."""
 
     archived = True
-    index_reads = SUBSET_READS
-    mask_reads = SUBSET_READS
     published_lists: Mapping[str, str]
 
     @property
     def lists(self) -> Mapping[str, str]:
         """The published ones."""
         return self.published_lists
-
-    @property
-    def subset(self) -> tuple[Sequence[str] | None, int | None]:
-        """Those of the entry."""
-        return self.settings.only, self.settings.limit
 
     @property
     def sources(self) -> Mapping[str, Source]:

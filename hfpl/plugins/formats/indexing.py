@@ -41,22 +41,16 @@ def write_index(
     wholes = {}
     with track("data index", sum(map(len, ids.values())), "images") as advance:
         for split in ids:
-            tags = {}
-            for image_id in ids[split]:
-                tags[image_id] = voc.read_tags(root, image_id, classes)
+            tags = {image_id: voc.read_tags(root, image_id, classes) for image_id in ids[split]}
+            whole = only is None and limit is None
+            taken = set(tags) if whole else chosen_images(tags.items(), kept, limit)
+            images = []
+            for image_id, of_image in tags.items():
+                if image_id in taken:
+                    file = f"{voc.IMAGES}/{image_id}.jpg"
+                    own = tuple(kept.index(tag) for tag in of_image)
+                    images.append(image_record(root, image_id, file, own))
                 advance()
-            if only is not None or limit is not None:
-                taken = chosen_images(tags.items(), kept, limit)
-                tags = {image_id: found for image_id, found in tags.items() if image_id in taken}
-            images = [
-                image_record(
-                    root,
-                    image_id,
-                    f"{voc.IMAGES}/{image_id}.jpg",
-                    tuple(kept.index(tag) for tag in of_image),
-                )
-                for image_id, of_image in tags.items()
-            ]
             names = tuple(classes[k] for k in kept)
             wholes[split] = Manifest(dataset, split, names, tuple(images))
     for split, whole in wholes.items():

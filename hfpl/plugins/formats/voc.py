@@ -70,7 +70,19 @@ class InVocLayout(Format):
         return f"{len(found)} masks indexed"
 
 
-class VocFormat(InVocLayout):
+class PartInVocLayout(InVocLayout):
+    """Data sets whose settings are a :class:`hfpl.plugins.formats.subset.Subset`."""
+
+    index_reads = SUBSET_READS
+    mask_reads = SUBSET_READS
+
+    @property
+    def subset(self) -> tuple[Sequence[str] | None, int | None]:
+        """Those of the entry."""
+        return self.settings.only, self.settings.limit
+
+
+class VocFormat(PartInVocLayout):
     """A folder in VOC's layout."""
 
     index_reads = ("lists.training", "lists.val", *SUBSET_READS)
@@ -81,8 +93,3 @@ class VocFormat(InVocLayout):
         """Those of the entry; of a job, those that it may read."""
         lists = self.settings.lists
         return dict(lists)
-
-    @property
-    def subset(self) -> tuple[Sequence[str] | None, int | None]:
-        """Those of the entry."""
-        return self.settings.only, self.settings.limit

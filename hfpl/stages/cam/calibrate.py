@@ -52,15 +52,20 @@ def calibrate_cams(
     records = [record for record in read_manifests(manifests).images if record.tags]
     if not records:
         raise ValueError("no training image has a tag: there are no CAMs to calibrate")
-    root, source, total = ImageRoot(images), Cams(cams, None), np.zeros(LEVELS)
+    found = find_threshold(records, ImageRoot(images), Cams(cams, None))
+    power = exponent(found, settings.cam.calibration.threshold)
+    write_json(calibration, {"threshold": found, "exponent": power})
+    return f"threshold {found:.3f}, exponent {power:.3f}"
+
+
+def find_threshold(records: Sequence[ImageRecord], root: ImageRoot, source: "Cams") -> float:
+    """Threshold that the CAMs of tagged images ask for, in (0, 1)."""
+    total = np.zeros(LEVELS)
     with track("cam calibrate", len(records), "images") as advance:
         for record in records:
             total += separations(np.asarray(root.image(record)), source.of(record)[1].max(axis=0))
             advance()
-    found = best_threshold(total)
-    power = exponent(found, settings.cam.calibration.threshold)
-    write_json(calibration, {"threshold": found, "exponent": power})
-    return f"threshold {found:.3f}, exponent {power:.3f}"
+    return best_threshold(total)
 
 
 def separations(image: NDArray[np.uint8], cam: NDArray[np.float32]) -> NDArray[np.float64]:

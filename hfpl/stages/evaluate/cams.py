@@ -15,6 +15,7 @@ from hfpl.stages.evaluate.cam_curve import (
 )
 from hfpl.stages.evaluate.score import (
     NOT_SCORED,
+    Predict,
     ScoredSplit,
     percent,
     score_predictions,
@@ -50,19 +51,19 @@ def evaluate_cams(
     rows, curves = [], {}
     splits = ((train_manifests, train_masks), (val_manifests, val_masks))
     for split in scored_splits(splits, root):
-        curve = _curve(split, source)
+        curve = cam_curve(split, source)
         curves[split.split] = [percent(value) for value in curve]
         best = CAM_THRESHOLDS[int(curve.argmax())]
         for threshold, chosen in ((background_score, FIXED), (best, BEST)):
-            scores = score_predictions(split, _predictor(source, threshold), metrics)
+            scores = score_predictions(split, cam_predictor(source, threshold), metrics)
             rows.append(table_row("cam", "none", split, scores, threshold, chosen))
     curve_table = {"thresholds": list(CAM_THRESHOLDS), "miou": curves}
     write_json(out, {"rows": rows, "curve": curve_table})
     return "CAMs " + ("scored" if rows else NOT_SCORED)
 
 
-def _curve(split: ScoredSplit, source: Cams) -> np.ndarray:
-    """mIoU at every threshold, fractions (T,)."""
+def cam_curve(split: ScoredSplit, source: Cams) -> np.ndarray:
+    """mIoU of a split's CAMs at every threshold of :data:`CAM_THRESHOLDS`, fractions (T,)."""
     thresholds = np.array(CAM_THRESHOLDS)
     total: np.ndarray | int = 0
     for record, truth in split.pairs():
@@ -73,7 +74,9 @@ def _curve(split: ScoredSplit, source: Cams) -> np.ndarray:
     return curve_from_statistics(np.asarray(total)).mean(1)
 
 
-def _predictor(source: Cams, threshold: float):
+def cam_predictor(source: Cams, threshold: float) -> Predict:
+    """Label maps of CAMs at a threshold."""
+
     def predict(record: ImageRecord) -> np.ndarray:
         classes, cams = source.of(record)
         return predict_from_cams(cams, np.array(classes, int), threshold)

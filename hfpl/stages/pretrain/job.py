@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from hfpl.jobs.job import File, Job, Names, Params
-from hfpl.networks.weights.published import IMAGENET, imagenet_weights, missing_file
-from hfpl.sections.network import AS_NETWORK, network_key, network_of
+from hfpl.networks.weights.published import imagenet_weights, missing_file
+from hfpl.sections.network import AS_NETWORK, IMAGENET, network_key, network_of, weights_of
 from hfpl.stages.data.job import CHECKED
 
 
@@ -33,8 +33,7 @@ def start_weights(stage: str) -> File:
     """The weights that a stage's training starts from: made here, a file, or none."""
 
     def paths(params: Params, common: str, names: Names) -> list[str]:
-        chosen = getattr(params, stage).weights
-        chosen = network_of(params, stage).weights if chosen == AS_NETWORK else chosen
+        chosen = weights_of(params, stage)
         if chosen == IMAGENET:
             return _imagenet_files(network_of(params, stage))
         return {"pretrain": PRETRAIN["weights"].patterns(params, common), "none": []}.get(
@@ -75,14 +74,13 @@ def lost_weights(params: Params) -> list[str]:
 
 def lost_packages(params: Params) -> list[str]:
     """A line for each network whose ImageNet weights come with a package that is not installed."""
-    found = {}
-    for stage in TRAINED:
-        network = network_of(params, stage)
-        if network.weights == IMAGENET and getattr(params, stage).weights == AS_NETWORK:
-            published = imagenet_weights(network)
-            if published and published.missing:
-                found[f"{network_key(params, stage)}.weights: {IMAGENET}: {published.missing}"] = 1
-    return list(found)
+    asking = [stage for stage in TRAINED if weights_of(params, stage) == IMAGENET]
+    published = {network_key(params, s): imagenet_weights(network_of(params, s)) for s in asking}
+    return [
+        f"{key}.weights: {IMAGENET}: {weights.missing}"
+        for key, weights in published.items()
+        if weights and weights.missing
+    ]
 
 
 def given_weights(params: Params, stages: Iterable[str]) -> list[str]:

@@ -1,7 +1,8 @@
 """Confident foreground and background scores: the CAMs of a shard, refined at two background
 powers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import cv2
@@ -13,7 +14,7 @@ from hfpl.jobs.settings import Settings
 from hfpl.plugins.refiners import build_refiner
 from hfpl.plugins.refiners.interface import Refiner, check_scores
 from hfpl.stages.cam.calibrate import Cams
-from hfpl.storage.manifest import read_manifests
+from hfpl.storage.manifest import ImageRecord, read_manifests
 from hfpl.storage.reading import ImageRoot
 from hfpl.storage.shards import write_shard
 
@@ -36,28 +37,41 @@ def refine_shard(
     Raises:
         ValueError: an image or its CAMs cannot be read.
     """
-    records, root, source = (
-        read_manifests([manifest]).images,
-        ImageRoot(images),
-        Cams([cams], calibration),
-    )
-    pseudo = settings.pseudo
-    alphas = (pseudo.alpha_low, pseudo.alpha_high)
+    records, pseudo = read_manifests([manifest]).images, settings.pseudo
     refiner = build_refiner(pseudo.refiner, pseudo[pseudo.refiner].as_dict())
-    with (
-        write_shard(low, counts_from=1) as low_shard,
-        write_shard(high, counts_from=1) as high_shard,
-        track(f"pseudo {manifest.stem}", len(records), "images") as advance,
-    ):
+    alphas = {low: pseudo.alpha_low, high: pseudo.alpha_high}
+    root, source, name = ImageRoot(images), Cams([cams], calibration), f"pseudo {manifest.stem}"
+    refine_images(name, records, root, source, alphas, refiner, pseudo.scale)
+    return f"{len(records)} images of {manifest.stem}"
+
+
+def refine_images(
+    name: str,
+    records: Sequence[ImageRecord],
+    root: ImageRoot,
+    source: Cams,
+    alphas: Mapping[Path, float],
+    refiner: Refiner,
+    scale: float,
+) -> None:
+    """Write a shard of refined scores for each background power.
+
+    Args:
+        name: that progress is shown under.
+        alphas: file to write → background power.
+        scale: as :func:`pseudo_label_scores`.
+    """
+    with ExitStack() as stack:
+        shards = [stack.enter_context(write_shard(file, counts_from=1)) for file in alphas]
+        advance = stack.enter_context(track(name, len(records), "images"))
         for record in records:
             classes, scores = source.of(record)
             pixels = np.asarray(root.image(record))
-            refined = pseudo_label_scores(pixels, scores, alphas, refiner, pseudo.scale)
+            refined = pseudo_label_scores(pixels, scores, list(alphas.values()), refiner, scale)
             channels = [BACKGROUND_CHANNEL, *(k + 1 for k in classes)]
-            for shard, result in zip((low_shard, high_shard), refined, strict=True):
+            for shard, result in zip(shards, refined, strict=True):
                 shard.add_scores(record.id, channels, result)
             advance()
-    return f"{len(records)} images of {manifest.stem}"
 
 
 def pseudo_label_scores(
