@@ -52,6 +52,8 @@ def test_everything_runs_and_agrees_with_itself(tmp_path, photographs):
     assert run["photographs"] == {"train": 4, "val": 2}
     assert set(run["scores of val"]) == {"cam, best threshold", "walk", "segment"}
     assert all(seconds > 0 for seconds in run["seconds"].values())
+    # The preset's background powers are meant for calibrated CAMs.
+    assert list(run["seconds"])[2:4] == ["cam infer", "cam calibrate"]
 
 
 def test_what_does_not_fit_is_said(tmp_path, capsys):

@@ -6,7 +6,16 @@ from pathlib import Path
 
 import pytest
 
-STUDIES = ("operations", "parts", "photographs", "retraining", "scale", "storage", "versions")
+STUDIES = (
+    "operations",
+    "parts",
+    "photographs",
+    "retraining",
+    "scale",
+    "stages",
+    "storage",
+    "versions",
+)
 
 
 @pytest.mark.parametrize("study", STUDIES)

@@ -45,6 +45,7 @@ USED_BY = {
     # A trained network has the width and the dilation of its head, and draws nothing any more.
     "segment.head.channels": {"segment_train", "segment_test", "segment_model"},
     "segment.head.dilation": {"segment_train", "segment_test", "segment_model"},
+    "segment.head.skip": {"segment_train", "segment_test", "segment_model"},
     "segment.head": {"segment_train", "segment_model"},
     "segment.test.refiner": {"segment_test", "segment_model", "evaluate_masks"},
     "segment.test": {"segment_test", "segment_model"},

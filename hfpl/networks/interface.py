@@ -11,7 +11,8 @@ from hfpl.images.normalise import IMAGENET, ColourStatistics
 
 Features = Mapping[str, Tensor]
 """Maps of a backbone by name, (N, D, h, w) each, with h = ceil(H / stride), w = ceil(W / stride).
-``conv4``, ``conv5`` and ``conv6`` are the published networks' names, the deepest last."""
+``conv4``, ``conv5`` and ``conv6`` are the published networks' names, the deepest last. A backbone
+may have ``conv3`` too, on a grid of its own: about four pixels per cell."""
 
 NORMS = (_BatchNorm, _InstanceNorm, nn.GroupNorm, nn.LayerNorm)
 """Layers that normalise."""

@@ -18,7 +18,7 @@ from hfpl.pipeline import JOBS
 from hfpl.plugins.formats import build_format
 from hfpl.plugins.refiners.interface import Refiner
 from hfpl.stages.affinity.train import train_affinity
-from hfpl.stages.cam.calibrate import Cams
+from hfpl.stages.cam.calibrate import Cams, calibrate_cams
 from hfpl.stages.cam.infer import infer_cams
 from hfpl.stages.cam.train import train_cam
 from hfpl.stages.evaluate.cams import cam_curve
@@ -45,6 +45,7 @@ def train_all(params: Params, root: Path, work: Path, runtime: Runtime) -> dict[
         "data": run.index,
         "cam train": run.train_cams,
         "cam infer": run.infer,
+        "cam calibrate": run.calibrate,
         "pseudo, without CRF": run.pseudo,
         "affinity": run.affinity,
         "walk": run.walk,
@@ -105,9 +106,15 @@ class _Run:
                 cams=self._file(f"{split}.cams.zip"),
             )  # fmt: skip
 
+    def calibrate(self) -> None:
+        calibrate_cams(
+            self._settings("cam_calibrate"), images=self.root, manifests=self.manifests["train"],
+            cams=[self._file("train.cams.zip")], calibration=self._file("calibration.json"),
+        )  # fmt: skip
+
     def pseudo(self) -> None:
         records, pseudo = read_manifests(self.manifests["train"]).images, self.params.pseudo
-        source = Cams([self._file("train.cams.zip")], None)
+        source = Cams([self._file("train.cams.zip")], self._file("calibration.json"))
         alphas = {
             self._file("low.zip"): pseudo.alpha_low,
             self._file("high.zip"): pseudo.alpha_high,
@@ -128,6 +135,7 @@ class _Run:
             label_shard(
                 self._settings("walk"), self.runtime, images=self.root,
                 manifest=self.manifests[split][0], cams=self._file(f"{split}.cams.zip"),
+                calibration=self._file("calibration.json"),
                 model=self._file("affinity.safetensors"), labels=self._file(f"{split}.walk.zip"),
             )  # fmt: skip
 

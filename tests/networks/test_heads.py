@@ -122,6 +122,89 @@ def test_segmentation_logits_match_loops(dilation):
     torch.testing.assert_close(found.double(), whole, rtol=1e-4, atol=1e-5)
 
 
+class FineConvs(Convs):
+    """Likewise, with a finer map: a convolution of stride 2."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.channels = {**self.channels, "conv3": 6}
+        self.fine = nn.Conv2d(3, 6, 3, stride=2, padding=1)
+
+    def forward(self, images):
+        maps = (conv(images) for conv in self.convs)
+        return {**dict(zip(("conv4", "conv5", "conv6"), maps, strict=True)),
+                "conv3": self.fine(images)}  # fmt: skip
+
+
+def with_skip(width: int = 4, **changes) -> DeepLab:
+    torch.manual_seed(3)
+    network = DeepLab(FineConvs(), num_classes=3, channels=5, dilation=2, skip=width, **changes)
+    for module in network.skip.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            for tensor in (module.running_mean, module.running_var, module.weight, module.bias):
+                tensor.data.uniform_(0.5, 1.5)
+    return network
+
+
+def normalised(norm: nn.BatchNorm2d, x: torch.Tensor) -> torch.Tensor:
+    scaled = (x - norm.running_mean[:, None, None]) / (norm.running_var + norm.eps).sqrt()[
+        :, None, None
+    ]
+    return scaled * norm.weight[:, None, None] + norm.bias[:, None, None]
+
+
+@torch.no_grad()
+def test_finer_features_join_as_if_the_maps_lay_side_by_side():
+    network = with_skip().eval()
+    found = network(images())
+    features = network.backbone(images())
+    x = torch.relu(network.bn_fov(network.conv_fov(features["conv6"])))
+    x = torch.relu(network.bn_fov2(network.conv_fov2(x)))
+    # The plain order: enlarged, side by side, one 1x1 convolution.
+    x = nn.functional.interpolate(x, (10, 8), mode="bilinear", align_corners=True)
+    side_by_side = torch.cat([x, features["conv3"]], 1)
+    skip = network.skip
+    mixing = torch.cat([skip.conv_coarse.weight, skip.conv_fine.weight], 1)[:, :, 0, 0]
+    x = torch.einsum("oi,nihw->nohw", mixing, side_by_side)
+    x = torch.relu(normalised(skip.bn, x))
+    x = nn.functional.pad(x, (1, 1, 1, 1))
+    weight = skip.conv_joined.weight
+    x = sum(
+        torch.einsum("oi,nihw->nohw", weight[:, :, r, c], x[:, :, r : r + 10, c : c + 8])
+        for r in range(3)
+        for c in range(3)
+    )
+    x = torch.relu(normalised(skip.bn_joined, x))
+    x = torch.einsum("oi,nihw->nohw", network.cls_conv.weight[:, :, 0, 0], x)
+    logits = x + network.cls_conv.bias[:, None, None]
+    whole = nn.functional.interpolate(logits, (20, 16), mode="bilinear", align_corners=True)
+    torch.testing.assert_close(found, whole, rtol=1e-4, atol=1e-5)
+
+
+def test_the_join_is_a_new_layer_whose_affine_parameters_stay():
+    network = with_skip()
+    trained = {name for name, p in network.named_parameters() if p.requires_grad}
+    own = {name for name in trained if name.startswith("skip")}
+    assert own == {f"skip.{n}.weight" for n in ("conv_coarse", "conv_fine", "conv_joined")}
+    assert network.skip in network.new_layers()
+    network.train()
+    before = network.skip.bn.running_mean.clone()
+    network(images()).square().mean().backward()
+    assert not torch.equal(network.skip.bn.running_mean, before)
+    assert all(network.get_parameter(name).grad.abs().sum() > 0 for name in own)
+
+
+def test_without_a_join_the_network_is_the_published_one():
+    assert set(deeplab().state_dict()) == {
+        name for name in with_skip().state_dict() if not name.startswith(("skip", "backbone.fine"))
+    }
+
+
+def test_a_backbone_without_finer_features_is_named():
+    with pytest.raises(ValueError, match=r"Convs has no map 'conv3'; it has conv4, conv5, conv6"):
+        deeplab(skip=4)
+
+
 def test_the_heads_affine_parameters_stay_while_their_statistics_move():
     network = deeplab(bn_momentum=0.25)
     for layer in (network.bn_fov, network.bn_fov2):

@@ -22,11 +22,11 @@ def test_features_have_the_size_and_widths_that_are_announced(stride, height, wi
     with torch.no_grad():
         features = backbone(torch.randn(2, 3, height, width))
     assert backbone.stride == stride
-    assert backbone.channels == {"conv4": 4, "conv5": 5, "conv6": 6}
-    grid = (-(-height // stride), -(-width // stride))
+    assert backbone.channels == {"conv3": 3, "conv4": 4, "conv5": 5, "conv6": 6}
     assert list(features) == list(backbone.channels)
     for name, channels in backbone.channels.items():
-        assert features[name].shape == (2, channels, *grid)
+        step = 4 if name == "conv3" else stride
+        assert features[name].shape == (2, channels, -(-height // step), -(-width // step))
 
 
 @pytest.mark.parametrize("stride", [4, 8])

@@ -199,11 +199,15 @@ def test_the_heads_affine_parameters_stay_and_its_statistics_move(params, folder
 
 def test_the_head_is_built_as_its_section_says(params):
     backbone = torch.nn.Identity()
-    backbone.channels, backbone.fixed_norms = {"conv6": 6}, list
-    head = params.segment.head.model_copy(
-        update={"channels": 7, "dilation": 3, "dropout": 0.2, "bn_momentum": 0.05}
-    )
-    network = build_deeplab(backbone, 4, head)
+    backbone.channels, backbone.fixed_norms = {"conv3": 2, "conv6": 6}, list
+    values = {"channels": 7, "dilation": 3, "dropout": 0.2, "bn_momentum": 0.05, "skip": 3}
+    head = params.segment.head.model_copy(update=values)
+    joined = build_deeplab(backbone, 4, head)
+    assert joined.skip.conv_coarse.weight.shape == (3, 7, 1, 1)
+    assert joined.skip.conv_fine.weight.shape == (3, 2, 1, 1)
+    assert joined.skip.bn.momentum == joined.skip.bn_joined.momentum == 0.05
+    assert joined.cls_conv.weight.shape == (5, 3, 1, 1)
+    network = build_deeplab(backbone, 4, head.model_copy(update={"skip": 0}))
     assert network.conv_fov.weight.shape == (7, 6, 3, 3)
     assert network.conv_fov.dilation == network.conv_fov.padding == (3, 3)
     assert network.cls_conv.weight.shape == (5, 7, 1, 1)

@@ -70,8 +70,8 @@ _STAGES = (
 """Of each stage: side of its kernels, stride, expansion, width and number of blocks, of size 0."""
 _STEM, _HEAD = 32, 1280
 """Widths of the first and the last convolution, which all sizes share."""
-_CONV4, _CONV5 = 2, 4
-"""Stages whose results are the maps of these names."""
+_MAPS = {"conv3": 1, "conv4": 2, "conv5": 4}
+"""Maps, and the stages whose results they are."""
 _FROZEN = 1
 """Last of the stages that no training changes: on large maps, whose gradients take long."""
 _EPS = 1e-3
@@ -114,8 +114,8 @@ class EfficientNetLite(Backbone):
         self._conv_head = _SameConv(inputs, _HEAD, 1)
         self._bn1 = nn.BatchNorm2d(_HEAD, _EPS)
         self._ends = list(accumulate(counts))
-        conv4, conv5 = (blocks[self._ends[stage] - 1].outputs for stage in (_CONV4, _CONV5))
-        self.channels = {"conv4": conv4, "conv5": conv5, "conv6": _HEAD}
+        widths = {name: blocks[self._ends[stage] - 1].outputs for name, stage in _MAPS.items()}
+        self.channels = {**widths, "conv6": _HEAD}
         self.stride = stride
         self.statistics = ColourStatistics((127 / 255,) * 3, (128 / 255,) * 3)
         self.norms_fixed = True
@@ -126,18 +126,20 @@ class EfficientNetLite(Backbone):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, images: Tensor) -> Features:
-        """Features of normalised images (N, 3, H, W): 40, 112 (size 2: 48, 120), 1280 channels."""
+        """Features of normalised images (N, 3, H, W): 24, 40, 112 (size 2: 24, 48, 120), 1280
+        channels; conv3 at a stride of 4."""
         x = functional.relu6(_normalised(self._conv_stem, self._bn0, images), inplace=True)
-        maps = []
+        ends = {self._ends[stage]: name for name, stage in _MAPS.items()}
+        maps = {}
         for number, block in enumerate(self._blocks, start=1):
             x = block(x)
-            if number in (self._ends[_CONV4], self._ends[_CONV5]):
-                maps.append(x)
-        conv4, conv5 = maps
+            if number in ends:
+                maps[ends[number]] = x
         conv6 = functional.relu6(_normalised(self._conv_head, self._bn1, x), inplace=True)
         return {
-            "conv4": _coarser(conv4, conv6.shape[2:]),
-            "conv5": _coarser(conv5, conv6.shape[2:]),
+            "conv3": maps["conv3"],
+            "conv4": _coarser(maps["conv4"], conv6.shape[2:]),
+            "conv5": _coarser(maps["conv5"], conv6.shape[2:]),
             "conv6": conv6,
         }
 

@@ -42,24 +42,27 @@ class ResNet38(Backbone):
         self.b6 = _Bottleneck(1024, 2048, dilation=4, dropout=0.3)
         self.b7 = _Bottleneck(2048, 4096, dilation=4, dropout=0.5)
         self.bn7 = nn.BatchNorm2d(4096)
-        self.channels = {"conv4": 512, "conv5": 1024, "conv6": 4096}
+        self.channels = {"conv3": 256, "conv4": 512, "conv5": 1024, "conv6": 4096}
         self.stride = 8
         self.norms_fixed = True
         first = ("conv1a", "b2", "b2_1", "b2_2")
         self.frozen = {"cam": first, "affinity": first, "segment": ("conv1a",)}
 
     def forward(self, images: Tensor) -> Features:
-        """Features of normalised images (N, 3, H, W): 512, 1024 and 4096 channels."""
+        """Features of normalised images (N, 3, H, W): 256, 512, 1024 and 4096 channels."""
         x = self.conv1a(images)
-        for name in ("b2", "b2_1", "b2_2", "b3", "b3_1", "b3_2",
-                     "b4", "b4_1", "b4_2", "b4_3", "b4_4", "b4_5"):  # fmt: skip
+        for name in ("b2", "b2_1", "b2_2", "b3", "b3_1", "b3_2"):
+            x, _ = self.get_submodule(name)(x)
+        x, conv3 = self.b4(x)
+        for name in ("b4_1", "b4_2", "b4_3", "b4_4", "b4_5"):
             x, _ = self.get_submodule(name)(x)
         x, conv4 = self.b5(x)
         x, _ = self.b5_1(x)
         x, _ = self.b5_2(x)
         x, conv5 = self.b6(x)
         x, _ = self.b7(x)
-        return {"conv4": conv4, "conv5": conv5, "conv6": functional.relu(self.bn7(x))}
+        conv6 = functional.relu(self.bn7(x))
+        return {"conv3": conv3, "conv4": conv4, "conv5": conv5, "conv6": conv6}
 
     def _add(self, name: str, blocks: int, inputs: int, outputs: int, stride: int) -> None:
         self.add_module(name, _Block(inputs, outputs, outputs, stride, 1, 1))

@@ -64,7 +64,7 @@ class ResNet50(Backbone):
         last = _LAST_LAYERS[stride]
         self.layer3 = _layer(512, 256, 6, *last["layer3"])
         self.layer4 = _layer(1024, 512, 3, *last["layer4"])
-        self.channels = {"conv4": 512, "conv5": 1024, "conv6": 2048}
+        self.channels = {"conv3": 256, "conv4": 512, "conv5": 1024, "conv6": 2048}
         self.stride = stride
         self.norms_fixed = True
         layers = tuple(f"layer{number + 1}" for number in range(frozen_layers))
@@ -78,15 +78,16 @@ class ResNet50(Backbone):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, images: Tensor) -> Features:
-        """Features of normalised images (N, 3, H, W): 512, 1024 and 2048 channels."""
+        """Features of normalised images (N, 3, H, W): 256, 512, 1024 and 2048 channels."""
         x = functional.relu(self.bn1(self.conv1(images)))
         x = functional.max_pool2d(x, 3, stride=2, padding=1)
-        conv4 = self.layer2(self.layer1(x))
+        conv3 = self.layer1(x)
+        conv4 = self.layer2(conv3)
         conv5 = self.layer3(conv4)
         # At stride 16, of the finer grid the cells that layer3's stride stands on.
         step = self.stride // 8
         conv4 = conv4[:, :, ::step, ::step]
-        return {"conv4": conv4, "conv5": conv5, "conv6": self.layer4(conv5)}
+        return {"conv3": conv3, "conv4": conv4, "conv5": conv5, "conv6": self.layer4(conv5)}
 
 
 def _layer(

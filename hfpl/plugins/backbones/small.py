@@ -41,7 +41,7 @@ class SmallBackbone(Backbone):
         self.stage3 = _stage(w2, w3, b3, stride=2 if stride == 8 else 1, dilation=1)
         self.stage4 = _stage(w3, w4, b4, stride=1, dilation=2)
         self.stage5 = _stage(w4, w5, b5, stride=1, dilation=2)
-        self.channels = {"conv4": w3, "conv5": w4, "conv6": w5}
+        self.channels = {"conv3": w2, "conv4": w3, "conv5": w4, "conv6": w5}
         self.stride = stride
         self.norms_fixed = not train_batchnorm
         for module in self.modules():
@@ -51,9 +51,10 @@ class SmallBackbone(Backbone):
     def forward(self, images: Tensor) -> Features:
         """Features of normalised images (N, 3, H, W)."""
         x = functional.relu(self.bn1(self.conv1(images)))
-        conv4 = self.stage3(self.stage2(x))
+        conv3 = self.stage2(x)
+        conv4 = self.stage3(conv3)
         conv5 = self.stage4(conv4)
-        return {"conv4": conv4, "conv5": conv5, "conv6": self.stage5(conv5)}
+        return {"conv3": conv3, "conv4": conv4, "conv5": conv5, "conv6": self.stage5(conv5)}
 
     def begin_from_scratch(self) -> None:
         """What its option says of batch statistics holds all the same."""

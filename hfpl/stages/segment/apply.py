@@ -14,6 +14,7 @@ from PIL import Image
 from hfpl.images.decode import UNREADABLE, decode_image, shrunk_size
 from hfpl.images.palette import class_table, colour_mask, encode_mask
 from hfpl.jobs.progress import track
+from hfpl.jobs.runtime import releasing_memory
 from hfpl.numerics import Runtime
 from hfpl.plugins.refiners import build_refiner
 from hfpl.stages.segment.model import Model, load_model
@@ -76,7 +77,7 @@ def label_photographs(
     write_text(out / "classes.csv", class_table(model.classes))
     labelled = skipped = 0
     with track("segment", len(photographs), "photographs") as advance:
-        for photograph in photographs:
+        for photograph in releasing_memory(photographs):
             try:
                 content = photograph.path.read_bytes()
                 mark = hashlib.sha256(made + content).hexdigest()

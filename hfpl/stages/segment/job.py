@@ -12,7 +12,7 @@ from hfpl.stages.data.job import (
 from hfpl.stages.pretrain.job import backbone_plugin, backbone_reads, start_reads, start_weights
 from hfpl.stages.walk.job import WALK
 
-_HEAD = ["segment.head.channels", "segment.head.dilation"]
+_HEAD = ["segment.head.channels", "segment.head.dilation", "segment.head.skip"]
 
 
 def _tested(params: Params, common: str, names: Names) -> list[str]:

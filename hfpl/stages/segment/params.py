@@ -15,8 +15,16 @@ class SegmentHead(Section):
 
     channels: Count = Field(description="width of the head")
     dilation: Count = Field(description="of the 3x3 convolution, in cells of the feature map")
-    dropout: Annotated[float, Field(ge=0, lt=1)] = Field(description="before the classifier")
+    dropout: Annotated[float, Field(ge=0, lt=1)] = Field(
+        description="before the classifier, or the join"
+    )
     bn_momentum: Fraction = Field(description="of the head's running statistics")
+    skip: int = Field(
+        ge=0,
+        title="width of a join with finer features; 0: none",
+        description="width of the maps that join the backbone's finer map, conv3, to the head, for "
+        "contours; 0: none, as published",
+    )
 
 
 class SegmentAugmentation(Section):

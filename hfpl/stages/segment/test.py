@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from hfpl.images.normalise import normalise
 from hfpl.jobs.progress import track
+from hfpl.jobs.runtime import releasing_memory
 from hfpl.jobs.settings import Settings
 from hfpl.networks.deeplab import DeepLab
 from hfpl.numerics import Runtime
@@ -70,7 +71,7 @@ def _scored(
     scales: Sequence[float],
     runtime: Runtime,
 ) -> Iterator[Scored]:
-    for record in images:
+    for record in releasing_memory(images):
         pixels = np.asarray(root.image(record))
         yield Scored(record.id, pixels, class_probabilities(network, pixels, scales, runtime))
 
@@ -81,7 +82,7 @@ def load_deeplab(settings: Settings, num_classes: int, model: Path, runtime: Run
     backbone = build_backbone(chosen.backbone, chosen.options.as_dict())
     head = settings.segment.head
     # What is drawn and learned in training alone is no setting of a trained network.
-    built = DeepLab(backbone, num_classes + 1, head.channels, head.dilation, 0.0, 0.1)
+    built = DeepLab(backbone, num_classes + 1, head.channels, head.dilation, 0.0, 0.1, head.skip)
     load_network(model, built)
     return built.to(runtime.device, memory_format=torch.channels_last).eval()
 

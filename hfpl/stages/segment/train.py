@@ -115,7 +115,13 @@ def pixel_loss(logits: Tensor, masks: Tensor) -> Tensor:
 def build_deeplab(backbone: nn.Module, num_classes: int, head: SegmentHead) -> DeepLab:
     """Segmentation network for K foreground classes, background added."""
     return DeepLab(
-        backbone, num_classes + 1, head.channels, head.dilation, head.dropout, head.bn_momentum
+        backbone,
+        num_classes + 1,
+        head.channels,
+        head.dilation,
+        head.dropout,
+        head.bn_momentum,
+        head.skip,
     )
 
 
