@@ -1,29 +1,26 @@
-"""Write the README's results: scores of a finished run, and pictures in docs/.
+"""Write the results of a finished run of the demo into the README and the pages in docs/.
 
     python scripts/update_readme.py [--results results] [--readme README.md]
 
-Everything between the markers in the README is replaced; the pictures are shrunk to at most
-1,000 pixels in width. Where 'snakemake ablation' has run, its figure and the tables of its first
+Everything between the markers of a page is replaced; the pictures are shrunk to at most 1,000
+pixels in width. Where 'snakemake ablation' has run, its figure and the tables of its first
 place are written too, and all of them, and those of 'snakemake ablation-final', to
 docs/ablation/<data set>/.
 """
 
 import argparse
 import json
-import os
-import platform
 import re
 import subprocess
 import sys
 from pathlib import Path
 
-import pandas as pd
 from PIL import Image
 
 from hfpl.params import load_params
 from hfpl.storage.atomic import replacing, write_text
 
-PICTURES = ("contact-val.png", "threshold-curve.png")
+PICTURE = "contact-val.png"
 WIDTH, COLOURS = 1000, 256
 
 
@@ -36,14 +33,16 @@ def main() -> None:
     args = parser.parse_args()
     params = load_params(args.params)
     run = args.results / params.dataset / params.variant
-    for name in PICTURES:
-        shrink(run / "report" / name, args.readme.parent / "docs" / name)
+    shrink(run / "report" / PICTURE, args.readme.parent / "docs" / PICTURE)
     rows = json.loads((run / "evaluate" / "table.json").read_text(encoding="utf-8"))["rows"]
-    text = args.readme.read_text(encoding="utf-8")
-    text = replaced(text, "scores", scores(rows))
-    text = replaced(text, "times", times(args.results / params.dataset))
-    for name in ("parts", "storage"):
-        text = replaced(text, name, printed_by(name, args.params, args.results))
+    replace(args.readme, scores=scores(rows))
+    studies = ("parts", "storage", "times")
+    files = ["--params", args.params, "--results", args.results]
+    printed = {name: printed_by(name, *files) for name in studies}
+    replace(args.readme.parent / "docs" / "demo.md", **printed)
+    photographs = Path("docs/ablation/animals/ablation-final.csv")
+    if photographs.is_file():
+        replace(args.readme, photographs=printed_by("stages", photographs))
     pages = args.readme.parent / "docs" / "ablation" / params.dataset
     for name in ("ablation", "ablation-final"):
         comparison = args.results / params.dataset / name
@@ -52,16 +51,23 @@ def main() -> None:
         tables = (comparison / "table.md").read_text(encoding="utf-8")
         write_text(pages / f"{name}.md", f"# All tables of `{name}`\n\n{tables}")
         if name == "ablation":
-            text = replaced(text, name, first_place(tables))
+            replace(pages.parent / "README.md", ablation=first_place(tables))
             shrink(comparison / "comparison.png", args.readme.parent / "docs" / "comparison.png")
-    write_text(args.readme, text)
+
+
+def replace(page: Path, **blocks: str) -> None:
+    """Write other blocks into a page, each between its markers."""
+    text = page.read_text(encoding="utf-8")
+    for name, content in blocks.items():
+        text = replaced(text, name, content)
+    write_text(page, text)
 
 
 def replaced(text: str, name: str, content: str) -> str:
     """Text with the block between ``<!-- name -->`` and ``<!-- /name -->`` replaced."""
     pattern = re.compile(f"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
     if not pattern.search(text):
-        raise ValueError(f"README: no markers '<!-- {name} -->' and '<!-- /{name} -->'")
+        raise ValueError(f"no markers '<!-- {name} -->' and '<!-- /{name} -->'")
     return pattern.sub(lambda match: f"{match[1]}{content}{match[2]}", text)
 
 
@@ -90,40 +96,9 @@ def scores(rows: list[dict]) -> str:
     return "\n".join([facts, "", *lines, ""])
 
 
-def times(common: Path) -> str:
-    """Seconds and peak memory of each rule, from Snakemake's benchmark files."""
-    records = []
-    for path in sorted(common.rglob("logs/*.tsv")):
-        table = pd.read_csv(path, sep="\t")
-        stage = path.parent.parent.name
-        records.append((stage, float(table["s"].iloc[0]), float(table["max_rss"].iloc[0])))
-    frame = pd.DataFrame(records, columns=["stage", "seconds", "MB"])
-    order = [
-        "data",
-        "pretrain",
-        "cam",
-        "pseudo",
-        "affinity",
-        "walk",
-        "segment",
-        "evaluate",
-        "report",
-    ]
-    lines = ["| stage | jobs | seconds, summed over jobs | peak memory of a job, MB |",
-             "|---|---:|---:|---:|"]  # fmt: skip
-    for stage in order:
-        part = frame[frame["stage"] == stage]
-        if len(part):
-            lines.append(f"| {stage} | {len(part)} | {part['seconds'].sum():.0f} "
-                         f"| {part['MB'].max():.0f} |")  # fmt: skip
-    machine = f"Measured on {os.cpu_count()} CPU cores ({platform.machine()}), no GPU."
-    return "\n".join([machine, "", *lines, ""])
-
-
-def printed_by(study: str, params: Path, results: Path) -> str:
+def printed_by(study: str, *arguments: str | Path) -> str:
     """Output of a study."""
-    files = ["--params", str(params), "--results", str(results)]
-    command = [sys.executable, "-m", f"studies.{study}", *files]
+    command = [sys.executable, "-m", f"studies.{study}", *map(str, arguments)]
     return subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE).stdout
 
 

@@ -1,0 +1,63 @@
+"""Seconds and peak memory of each stage of a finished run, from Snakemake's benchmark files.
+
+python -m studies.times [--params params.yaml] [--results results]
+"""
+
+import argparse
+import os
+import platform
+from pathlib import Path
+
+import pandas as pd
+
+from hfpl.params import load_params
+from hfpl.params.root import Params
+from hfpl.storage.manifest import read_manifests
+
+STAGES = ("data", "pretrain", "cam", "pseudo", "affinity", "walk", "segment", "evaluate", "report")
+
+
+def main() -> None:
+    """Print the table in Markdown."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--params", type=Path, default=Path("params.yaml"))
+    parser.add_argument("--results", type=Path, default=Path("results"))
+    args = parser.parse_args()
+    params = load_params(args.params)
+    print("\n".join(lines(params, args.results / params.dataset)))
+
+
+def lines(params: Params, common: Path) -> list[str]:
+    """A row per stage of the variant that the parameters name, and one for all."""
+    images = sum(
+        len(read_manifests([path]).images)
+        for split in ("train", "val")
+        for path in sorted((common / "data").glob(f"{split}-[0-9]*.json"))
+        if "masks" not in path.name
+    )
+    records = []
+    for own in (common / "data", common / "pretrain", common / params.variant):
+        for path in sorted(own.rglob("logs/*.tsv")):
+            table = pd.read_csv(path, sep="\t")
+            seconds, memory = float(table["s"].iloc[0]), float(table["max_rss"].iloc[0])
+            records.append((path.parent.parent.name, seconds, memory))
+    frame = pd.DataFrame(records, columns=["stage", "seconds", "MB"])
+    found = [
+        f"{images} images, {os.cpu_count()} CPU cores ({platform.machine()}), no GPU.",
+        "",
+        "| stage | jobs | seconds, summed over jobs | per image | peak memory of a job, MB |",
+        "|---|---:|---:|---:|---:|",
+    ]
+    for stage in (*STAGES, "all"):
+        part = frame if stage == "all" else frame[frame["stage"] == stage]
+        if len(part):
+            seconds = part["seconds"].sum()
+            found.append(
+                f"| {stage} | {len(part)} | {seconds:.0f} | {seconds / images:.2f} "
+                f"| {part['MB'].max():.0f} |"
+            )
+    return found
+
+
+if __name__ == "__main__":
+    main()
