@@ -6,8 +6,17 @@ from pathlib import Path
 
 import pytest
 
-STUDIES = ("operations", "parts", "photographs", "retraining", "scale", "stages", "storage", "times",
-           "versions")  # fmt: skip
+STUDIES = (
+    "operations",
+    "parts",
+    "photographs",
+    "retraining",
+    "scale",
+    "stages",
+    "storage",
+    "times",
+    "versions",
+)
 
 
 @pytest.mark.parametrize("study", STUDIES)

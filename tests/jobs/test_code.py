@@ -19,7 +19,7 @@ from hfpl.params.load import validate_params
 from hfpl.params.presets import preset_text
 from hfpl.pipeline import JOBS
 from hfpl.storage.digest import file_digest
-from hfpl.versioning.code import edited, units
+from hfpl.versioning.code import _matches, _outputs, _raised, edited, units
 
 DEMO = YAML(typ="safe", pure=True).load(preset_text("demo"))
 PARAMS = validate_params(DEMO)
@@ -330,3 +330,24 @@ def test_the_code_digest_is_stable_within_a_process():
     code_digest.cache_clear()
     assert code_digest("hfpl.storage.shards") == first
     assert first != code_digest("hfpl.storage.atomic")
+
+
+def test_outputs_of_a_job_with_a_new_version_are_told_by_their_paths():
+    own = _outputs(["segment_model", "cam_infer"])
+    folder = "results/shapes/seam-isl-fsl@seed=1"
+    assert _matches(f"{folder}/segment/model.safetensors", own)
+    assert _matches(f"{folder}/cam/train-0.zip", own)
+    for others in ("segment/network.safetensors", "cam/model.safetensors", "walk/train-0.zip"):
+        assert not _matches(f"{folder}/{others}", own)
+    assert not _matches(f"{folder}/segment/model.safetensors", [])
+
+
+def test_a_job_with_another_version_than_an_older_record_s_is_told(tmp_path):
+    now, older = record(), tmp_path / "code.yaml"
+    before = {**now, "walk": Recorded(now["walk"].version - 1, now["walk"].digest)}
+    del before["pseudo"]
+    older.write_text(record_text(before))
+    assert sorted(_raised(older, now)) == ["pseudo", "walk"]
+    same = tmp_path / "same.yaml"
+    same.write_text(record_text(now))
+    assert _raised(same, now) == []
