@@ -10,6 +10,7 @@ STUDIES = (
     "operations",
     "parts",
     "photographs",
+    "prices",
     "retraining",
     "scale",
     "stages",

@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(args: argparse.Namespace) -> str:
-    from hfpl.storage.export import export_shard
+    from hfpl.storage.export import export_shards
 
-    files = sum(export_shard(path, args.out) for path in args.shards)
+    files = export_shards(args.shards, args.out)
     return f"{files} files written to {args.out}"

@@ -19,7 +19,8 @@ def replacing(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    # No longer than the shortest names: file systems bound a name's length.
+    temporary = path.with_name(f".{secrets.token_hex(4)}.part")
     try:
         yield temporary
         os.replace(temporary, path)

@@ -208,11 +208,13 @@ class Shard:
         except UNREADABLE as error:
             raise ValueError(f"{self.path}: '{image_id}' cannot be read: {error}") from None
 
-    def members(self) -> Iterator[tuple[str, bytes]]:
-        """Name and PNG of every image that has a result, in the order they were written."""
-        for place in self._order:
-            if self._kinds[self._kind[place]] != ():
-                yield self._names[place], self._read(self._names[place])
+    def member_names(self) -> list[str]:
+        """Names of the images that have a result, in the order they were written."""
+        return [self._names[place] for place in self._order if self._kinds[self._kind[place]] != ()]
+
+    def member(self, image_id: str) -> bytes:
+        """PNG of an image's result; ValueError where it cannot be read."""
+        return self._read(image_id)
 
     def _read(self, image_id: str) -> bytes:
         try:

@@ -1,6 +1,7 @@
 """New photographs: the model's file is enough, results are those of the stage's test."""
 
 import csv
+import errno
 import os
 import re
 
@@ -210,7 +211,7 @@ def test_what_cannot_be_read_is_reported_and_the_rest_is_done(model, photos, tmp
     assert len(lines) == 3
     assert lines[0].startswith("photos/bad.jpg: not a readable photograph: ")
     assert lines[1].startswith("photos/cut.png: not a readable photograph: ")
-    assert "error: 2 of 5 photographs could not be read" in lines[2]
+    assert "error: 2 of 5 photographs failed: photos/bad.jpg, photos/cut.png;" in lines[2]
     found = {p.name for p in (tmp_path / "segmented" / "masks").iterdir()}
     assert found == {"a.png", "b c.png", "ü.png"}
     assert {p.name: p.read_bytes() for p in photos.iterdir()} == originals
@@ -220,9 +221,51 @@ def test_a_folder_that_cannot_be_written_is_no_fault_of_the_photograph(model, ph
     os.mkdir("segmented")
     open("segmented/overlays", "w").close()
     assert run(model, "photos") == 1
+    *lines, last = capsys.readouterr().err.splitlines()
+    assert len(lines) == 3
+    assert all("not labelled: segmented/overlays: " in line for line in lines)
+    assert "error: 3 of 3 photographs failed: " in last
+
+
+def test_a_photograph_whose_result_cannot_be_written_does_not_end_the_batch(
+    model, photos, tmp_path, capsys
+):
+    Image.new("RGB", (40, 30)).save(photos / "a first.png")
+    # A folder where its mask would go.
+    (tmp_path / "segmented" / "masks" / "a first.png").mkdir(parents=True)
+    assert run(model, "photos") == 1
+    first, last = capsys.readouterr().err.splitlines()
+    assert first.startswith("photos/a first.png: not labelled: ")
+    assert "error: 1 of 4 photographs failed: photos/a first.png; results in segmented" in last
+    masks = {p.name for p in (tmp_path / "segmented" / "masks").iterdir()}
+    assert masks == {"a first.png", "a.png", "b c.png", "ü.png"}
+
+
+def test_a_name_as_long_as_a_file_system_takes_is_labelled(model, photos, tmp_path):
+    name = "ü" * 125 + "x.png"
+    assert len(name.encode()) == 255
+    Image.new("RGB", (40, 30)).save(photos / name)
+    assert run(model, f"photos/{name}") == 0
+    assert (tmp_path / "segmented" / "masks" / name).is_file()
+
+
+def test_an_overlay_wider_than_a_jpeg_is_shrunk_and_its_mask_is_not(model, photos, tmp_path):
+    Image.new("RGB", (66_000, 8)).save(photos / "panorama.png")
+    assert run(model, "photos/panorama.png") == 0
+    with Image.open(tmp_path / "segmented" / "masks" / "panorama.png") as mask:
+        assert mask.size == (66_000, 8)
+    with Image.open(tmp_path / "segmented" / "overlays" / "panorama.jpg") as overlay:
+        assert 60_000 < overlay.width <= 65_500
+
+
+def test_a_full_disk_ends_the_batch_in_one_line(model, photos, monkeypatch, capsys):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("hfpl.stages.segment.apply._write", full)
+    assert run(model, "photos") == 1
     (line,) = capsys.readouterr().err.splitlines()
-    assert "segmented/overlays" in line
-    assert "not a readable photograph" not in line
+    assert "photos/a.png: not labelled: No space left on device" in line
 
 
 def broken(model, change):

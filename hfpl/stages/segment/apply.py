@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,13 +21,16 @@ from hfpl.stages.segment.params import SegmentTest
 from hfpl.stages.segment.photographs import Photograph, find_photographs
 from hfpl.stages.segment.test import class_probabilities
 from hfpl.storage.atomic import replacing, write_text
+from hfpl.storage.batch import Batch
 from hfpl.storage.digest import file_digest
 
-_log = logging.getLogger(__name__)
 _MARK = "hfpl"
 """Text in a mask that says from what it was made."""
 _TINT = 0.55
 """Share of the class's colour in an overlay."""
+
+_JPEG_SIDE = 65_500
+"""Longest side of a JPEG that every reader takes, in pixels."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def label_photographs(
 
     Raises:
         ValueError: the model or the arguments do not hold, or, at the end, photographs could not
-            be read.
+            be read or their results not written.
     """
     photographs = find_photographs(given, out)
     model = load_model(path, runtime)
@@ -76,28 +78,23 @@ def label_photographs(
     made = json.dumps([file_digest([path]), test.model_dump(), settings.refine, long_side]).encode()
     write_text(out / "classes.csv", class_table(model.classes))
     labelled = skipped = 0
+    batch = Batch("photographs")
     with track("segment", len(photographs), "photographs") as advance:
         for photograph in releasing_memory(photographs):
-            try:
+            image = None
+            with batch.item(photograph.path, "not a readable photograph"):
                 content = photograph.path.read_bytes()
                 mark = hashlib.sha256(made + content).hexdigest()
                 finished = not settings.force and _finished(photograph, mark)
-                image = None if finished else decode_image(content)
-            except UNREADABLE as error:
-                reason = " ".join(str(getattr(error, "strerror", None) or error).split())
-                _log.warning("%s: not a readable photograph: %s", photograph.path, reason)
-            else:
                 skipped += finished
-                if image is not None:
+                image = None if finished else decode_image(content)
+            if image is not None:
+                with batch.item(photograph.path, "not labelled"):
                     mask = label_image(model, image, test, settings.refine, long_side, runtime)
                     _write(photograph, image, mask, mark)
                     labelled += 1
             advance()
-    failed = len(photographs) - labelled - skipped
-    if failed:
-        raise ValueError(
-            f"{failed} of {len(photographs)} photographs could not be read; results in {out}"
-        )
+    batch.end(labelled + skipped, out)
     return labelled, skipped
 
 
@@ -147,6 +144,8 @@ def draw_overlay(pixels: np.ndarray, mask: np.ndarray) -> np.ndarray:
 def _write(photograph: Photograph, image: Image.Image, mask: np.ndarray, mark: str) -> None:
     """The mask last: with it a photograph is finished."""
     overlay = Image.fromarray(draw_overlay(np.asarray(image), mask))
+    if max(overlay.size) > _JPEG_SIDE:  # A panorama; its mask keeps its size.
+        overlay.thumbnail((_JPEG_SIDE, _JPEG_SIDE))
     with replacing(photograph.overlay) as temporary:
         overlay.save(temporary, "JPEG", quality=90)
     with replacing(photograph.mask) as temporary:
