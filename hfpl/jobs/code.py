@@ -100,6 +100,13 @@ def code_digest(module: str) -> str:
     Comments, docstrings, formatting and the words of errors do not count, nor does what changes no
     result by where it lies. 16 hexadecimal digits.
     """
+    text = json.dumps(sorted(modules_behind(module).items()))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@cache
+def modules_behind(module: str) -> Mapping[str, str]:
+    """A module and all it imports within the package that counts → what counts of each."""
     trees: dict[str, str] = {}
     waiting = [module]
     while waiting:
@@ -112,8 +119,7 @@ def code_digest(module: str) -> str:
         trees[name] = ast.dump(tree)
         waiting += _imports(tree, name)
         waiting += [parent for parent in [name.rpartition(".")[0]] if parent]
-    text = json.dumps(sorted(trees.items()))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return trees
 
 
 @cache

@@ -8,9 +8,17 @@ import sys
 import tempfile
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatch
-from pathlib import Path
+from pathlib import Path, PurePath
 
-from hfpl.jobs.code import RECORD, Recorded, code_digest, module_of, record, record_text
+from hfpl.jobs.code import (
+    RECORD,
+    Recorded,
+    code_digest,
+    module_of,
+    modules_behind,
+    record,
+    record_text,
+)
 from hfpl.pipeline import JOBS
 from hfpl.sections.plugins import plugin_names
 from hfpl.storage.atomic import write_text
@@ -65,12 +73,12 @@ def accept() -> list[str]:
     new = [unit for unit in changed if unit not in known]
     if new:
         raise ValueError(f"{new[0]}: not in the record yet; 'hfpl code --raise {new[0]}' adds it")
-    variants = _variants_for(changed)
-    edited_metrics = {unit.removeprefix("metrics/") for unit in changed if "metrics/" in unit}
-    metrics = ", ".join(dict.fromkeys(["miou", "contour_f", *sorted(edited_metrics)]))
     commit = _git("log", "-1", "--format=%H", "--", str(RECORD)).strip()
     if not commit:
         raise ValueError(f"{RECORD}: in no commit, so there is nothing to compare with")
+    variants = _variants_for(changed, _edited_modules(commit))
+    edited_metrics = {unit.removeprefix("metrics/") for unit in changed if "metrics/" in unit}
+    metrics = ", ".join(dict.fromkeys(["miou", "contour_f", *sorted(edited_metrics)]))
     with tempfile.TemporaryDirectory() as folder:
         before, now = Path(folder) / "before", Path(folder) / "now"
         _git("worktree", "add", "--quiet", "--detach", str(before), commit)
@@ -115,19 +123,37 @@ def _matches(path: str, patterns: Iterable[str]) -> bool:
     return any(fnmatch(path, f"results/*/{pattern}") for pattern in patterns)
 
 
-def _variants_for(changed: Iterable[str]) -> list[str]:
+def _edited_modules(commit: str) -> set[str]:
+    """Modules of the package whose files differ from a commit's."""
+    top = Path(_git("rev-parse", "--show-toplevel").strip())
+    files = _git("-C", str(top), "diff", "--name-only", "-z", commit, "--", str(RECORD.parent))
+    stems = (PurePath(name).with_suffix("") for name in files.split("\0") if name.endswith(".py"))
+    parts = (stem.parent if stem.name == "__init__" else stem for stem in stems)
+    return {".".join(part.parts) for part in parts}
+
+
+def _variants_for(changed: Iterable[str], modules: set[str]) -> list[str]:
     """Variants of micro that run what was edited.
+
+    A unit that micro does not run counts as run where all that was edited of it, ``modules`` among
+    what it imports, is behind a unit that micro does run.
 
     Raises:
         ValueError: no variant of micro does.
     """
-    variants = ["seam-isl-fsl"]
+    variants, every = ["seam-isl-fsl"], units()
+    run = {*_RUN_BY_MICRO, *JOBS} - {"data_download"}
+    tried = {name for unit in run for name in modules_behind(every[unit])}
     for unit in changed:
         kind, _, name = unit.partition("/")
         if kind == "methods" and name != "seam":
             variants.append(f"{name}-isl-fsl")
-        elif kind != "metrics" and unit not in {*_RUN_BY_MICRO, *JOBS} - {"data_download"}:
-            raise ValueError(f"{unit}: micro does not run it; 'hfpl code --raise {unit}' instead")
+        elif kind != "metrics" and unit not in run:
+            own = modules & set(modules_behind(every[unit]))
+            if not own or own - tried:
+                raise ValueError(
+                    f"{unit}: micro does not run it; 'hfpl code --raise {unit}' instead"
+                )
     return variants
 
 

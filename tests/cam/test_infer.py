@@ -79,7 +79,8 @@ def infer(params, folder, numbers, out, runtime) -> dict[str, bytes]:
         cams=out,
     )
     assert done == f"{len(numbers)} images of {out.stem}"
-    return dict(Shard(out).members())
+    shard = Shard(out)
+    return {name: shard.member(name) for name in shard.member_names()}
 
 
 @pytest.mark.parametrize("number", [1, 3])

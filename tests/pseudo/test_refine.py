@@ -61,6 +61,11 @@ def refine(settings, folder, numbers, name, out):
     return files
 
 
+def members(path):
+    shard = Shard(path)
+    return {name: shard.member(name) for name in shard.member_names()}
+
+
 def test_scores_are_the_crf_s_at_both_powers(settings, folder, tmp_path):
     low, high = map(Shard, refine(settings, folder, range(3), "all", tmp_path))
     for number in (0, 1):
@@ -95,8 +100,8 @@ def test_results_do_not_depend_on_the_sharding(settings, folder, tmp_path):
     one = refine(settings, folder, [2, 0], "one", tmp_path)
     two = refine(settings, folder, [1], "two", tmp_path)
     for file, *parts in zip(whole, one, two, strict=True):
-        together = {k: v for part in parts for k, v in Shard(part).members()}
-        assert dict(Shard(file).members()) == together
+        together = {k: v for part in parts for k, v in members(part).items()}
+        assert members(file) == together
 
 
 def test_cams_of_another_size_are_named_and_nothing_is_written(settings, folder, tmp_path):

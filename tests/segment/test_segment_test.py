@@ -86,6 +86,11 @@ def plain_probabilities(network, pixels: np.ndarray, scales) -> np.ndarray:
     return powers / powers.sum(0)
 
 
+def members(path):
+    shard = Shard(path)
+    return {name: shard.member(name) for name in shard.member_names()}
+
+
 @pytest.mark.parametrize("number", [1, 3])
 @pytest.mark.parametrize("scales", [[1.0], [0.5, 0.75, 1.0, 1.25, 1.5, 1.75]])
 def test_probabilities_match_a_plain_pass_per_scale_and_mirror_image(
@@ -175,8 +180,8 @@ def test_results_do_not_depend_on_the_sharding(params, folder, runtime, tmp_path
     one = segment(params, folder, [3, 0], [3, 0], "one", tmp_path, runtime)
     two = segment(params, folder, [1, 2], [1, 2], "two", tmp_path, runtime)
     for file, *parts in zip(whole, one, two, strict=True):
-        together = {k: v for part in parts for k, v in Shard(part).members()}
-        assert dict(Shard(file).members()) == together
+        together = {k: v for part in parts for k, v in members(part).items()}
+        assert members(file) == together
 
 
 def test_a_model_of_other_classes_is_named(params, folder, runtime):

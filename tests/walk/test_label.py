@@ -172,7 +172,8 @@ def label(params, folder, numbers, name, out, runtime) -> dict[str, bytes]:
         labels=out,
     )
     assert done == f"{len(numbers)} images of {name}"
-    return dict(Shard(out).members())
+    shard = Shard(out)
+    return {name: shard.member(name) for name in shard.member_names()}
 
 
 def test_every_image_has_a_label_map_of_its_size(params, folder, runtime, tmp_path):
