@@ -1,4 +1,4 @@
-"""Seconds and peak memory of each stage of a finished run, from Snakemake's benchmark files.
+"""Seconds and peak memory of the jobs of a finished run, from Snakemake's benchmark files.
 
 python -m studies.times [--params params.yaml] [--results results]
 """
@@ -28,7 +28,7 @@ def main() -> None:
 
 
 def lines(params: Params, common: Path) -> list[str]:
-    """A row per stage of the variant that the parameters name, and one for all."""
+    """A row per kind of job of the variant that the parameters name, and one for all."""
     images = sum(
         len(read_manifests([path]).images)
         for split in ("train", "val")
@@ -40,22 +40,23 @@ def lines(params: Params, common: Path) -> list[str]:
         for path in sorted(own.rglob("logs/*.tsv")):
             table = pd.read_csv(path, sep="\t")
             seconds, memory = float(table["s"].iloc[0]), float(table["max_rss"].iloc[0])
-            records.append((path.parent.parent.name, seconds, memory))
-    frame = pd.DataFrame(records, columns=["stage", "seconds", "MB"])
+            stage, job = path.parent.parent.name, path.stem.partition("-")[0]
+            records.append((stage if job == stage else f"{stage} {job}", seconds, memory))
+    frame = pd.DataFrame(records, columns=["job", "seconds", "MB"])
     found = [
         f"{images} images, {os.cpu_count()} CPU cores ({platform.machine()}), no GPU.",
         "",
-        "| stage | jobs | seconds, summed over jobs | per image | peak memory of a job, MB |",
+        "| job | jobs | seconds, summed over jobs | per image | peak memory of a job, MB |",
         "|---|---:|---:|---:|---:|",
     ]
-    for stage in (*STAGES, "all"):
-        part = frame if stage == "all" else frame[frame["stage"] == stage]
-        if len(part):
-            seconds = part["seconds"].sum()
-            found.append(
-                f"| {stage} | {len(part)} | {seconds:.0f} | {seconds / images:.2f} "
-                f"| {part['MB'].max():.0f} |"
-            )
+    order = sorted(dict.fromkeys(frame["job"]), key=lambda job: STAGES.index(job.split()[0]))
+    for job in (*order, "all"):
+        part = frame if job == "all" else frame[frame["job"] == job]
+        seconds = part["seconds"].sum()
+        found.append(
+            f"| {job} | {len(part)} | {seconds:.0f} | {seconds / images:.2f} "
+            f"| {part['MB'].max():.0f} |"
+        )
     return found
 
 
