@@ -75,9 +75,9 @@ NAMES = st.text(
     st.characters(exclude_categories=("Cc", "Cs"), exclude_characters="/\\\x85\u2028\u2029"),
     min_size=1,
 ).filter(lambda s: s.strip() == s and s not in (".", ".."))
-TAGS = st.text(
-    st.characters(exclude_categories=("Cc", "Cs", "Z"), exclude_characters=",;|"), min_size=1
-).filter(lambda s: s.casefold() != "background")
+TAGS = st.text(st.characters(categories=("L", "N", "M", "So")), min_size=1).filter(
+    lambda s: s.casefold() not in ("background", "bg", "void", "nan", "none", "null", "na", "nil")
+)
 
 
 @settings(deadline=None)
@@ -92,6 +92,20 @@ def test_what_a_csv_writer_writes_is_read_back(table, delimiter):
         for name, tags in table
     ]
     assert rows_of(buffer.getvalue()) == expected
+
+
+def test_characters_that_are_not_seen_make_no_other_tag():
+    text = "file,tags\na,dog\nb,\u200bdog\ufeff\nc,d\u00adog\nd,\u200b\n"
+    assert rows_of(text) == [("a", ("dog",)), ("b", ("dog",)), ("c", ("dog",)), ("d", ())]
+
+
+def test_commas_of_other_keyboards_divide_tags():
+    text = "file,tags\na,犬，猫\nb,犬；猫\nc,犬、猫\nd,犬｜猫\n"
+    assert {tags for _, tags in rows_of(text)} == {("犬", "猫")}
+
+
+def test_a_line_break_at_the_end_of_a_cell_is_none_within_a_tag():
+    assert rows_of('file,tags\na,"cat, dog\n"\n') == [("a", ("cat", "dog"))]
 
 
 def outcome(content: bytes) -> tuple[list[LabelRow], str]:
@@ -137,7 +151,17 @@ def test_a_path_in_place_of_a_name_is_refused(name):
         ("file,name,tags\na,b,c\n", "line 1: 'file' and 'name' are both names of the column"),
         ("file,tags\n,cat\n", "line 2: no file name"),
         ("file,tags\na,cat\x07\n", "line 2: tag 'cat\\x07' holds a control character"),
-        ("file,tags\na,Background\n", "line 2: 'Background' is no tag, "),
+        ("file,tags\na,Background\n", "line 2: tag 'Background' is no class: background is part "),
+        ("file,tags\na,_background_\n", "line 2: tag '_background_' is no class"),
+        ("file,tags\na,cat\nb,__ignore__\n", "line 3: tag '__ignore__' is no class"),
+        ("file,tags\na,\"['dog', 'cat']\"\n", "line 2: tag \"['dog'\" looks like a part of a list"),
+        ("file,tags\na,cat\nb,[]\n", "line 3: tag '[]' looks like a part of a list"),
+        ("file,tags\na,{dog}\n", "line 2: tag '{dog}' looks like a part of a list"),
+        ("file,tags\na,'dog'\n", "line 2: tag \"'dog'\" looks like a part of a list"),
+        ("file,tags\na,nan\n", "line 2: tag 'nan' stands for nothing; leave it out; the field "),
+        ("file,tags\na,None\n", "line 2: tag 'None' stands for nothing"),
+        ("file,tags\na,-\n", "line 2: tag '-' stands for nothing"),
+        ('file,tags\na,"cat\ndog"\n', "line 3: tag 'cat\\ndog' holds a line break; write several "),
         ("file,tags,split\na,cat,dog,train\n", "line 2: 4 fields where the header has 3; "),
         ('file,tags\na,"cat\nb,dog\n', "line 3: unexpected end of data; "),
         ('file,tags\n"a" b.jpg,dog\n', "line 2: ',' expected after '\"'; "),

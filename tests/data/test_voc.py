@@ -58,12 +58,31 @@ def test_class_names_may_hold_spaces_and_umlauts(root):
 
 
 @pytest.mark.parametrize(
-    "names", [[], ["cat", "cat"], ["cat", " cat "], [f"c{n}" for n in range(255)]]
+    ("names", "message"),
+    [
+        ([], "expected 1 to 254 classes, found 0"),
+        (["cat", "cat"], "class 'cat' is there twice"),
+        (["cat", " cat "], "class 'cat' is there twice"),
+        (["cat", "CAT"], "class 'CAT' is there beside 'cat', which looks the same"),
+        (["cat", "ｃａｔ"], "class 'ｃａｔ' is there beside 'cat', which looks the same"),
+        (["cat", "background"], "class 'background' is no class"),
+        (["cat", "void"], "class 'void' is no class"),
+        ([f"c{n}" for n in range(255)], "expected 1 to 254 classes, found 255"),
+    ],
 )
-def test_a_class_file_that_cannot_be_is_named(root, names):
-    (root.root / voc.CLASS_FILE).write_text("\n".join(names))
-    with pytest.raises(ValueError, match=r"classes\.txt: expected 1 to 254 different class names"):
+def test_a_class_file_that_cannot_be_is_named(root, names, message):
+    (root.root / voc.CLASS_FILE).write_text("\n".join(names), encoding="utf-8")
+    with pytest.raises(ValueError, match=rf"classes\.txt: {message}"):
         voc.read_classes(root)
+
+
+@pytest.mark.parametrize(
+    "first",
+    ["background\n", "_background_\n", "__background__\n", "__ignore__\n_background_\n", "BG\n"],
+)
+def test_lines_for_the_background_before_the_classes_shift_no_label(root, first):
+    (root.root / voc.CLASS_FILE).write_text(f"{first}cat\ndog\n")
+    assert voc.read_classes(root) == ("cat", "dog")
 
 
 # Lists

@@ -8,6 +8,7 @@ from xml.sax.saxutils import escape
 import numpy as np
 
 from hfpl.images.palette import IGNORE
+from hfpl.plugins.formats.class_names import class_lines
 from hfpl.storage.reading import ImageRoot
 
 VOC_CLASSES = (
@@ -26,17 +27,11 @@ def read_classes(root: ImageRoot) -> tuple[str, ...]:
     """Foreground classes in the order of their labels: ``classes.txt``, else VOC's twenty.
 
     Raises:
-        ValueError: ``classes.txt`` is empty, names a class twice, or holds over 254 classes.
+        ValueError: as :func:`hfpl.plugins.formats.class_names.class_lines`.
     """
     if not root.exists(CLASS_FILE):
         return VOC_CLASSES
-    lines = root.read(CLASS_FILE).decode("utf-8-sig", "replace").splitlines()
-    classes = tuple(line.strip() for line in lines if line.strip())
-    if not classes or len(set(classes)) < len(classes) or len(classes) > 254:
-        raise ValueError(
-            f"{root.root}/{CLASS_FILE}: expected 1 to 254 different class names, one a line"
-        )
-    return classes
+    return class_lines(root.read(CLASS_FILE), f"{root.root}/{CLASS_FILE}")
 
 
 def read_list(root: ImageRoot, name: str) -> list[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from hfpl.images.decode import UNREADABLE, decode_image, image_size
 from hfpl.images.palette import IGNORE, decode_mask
+from hfpl.plugins.formats.class_names import check_classes
 from hfpl.storage.manifest import (
     ImageRecord,
     Manifest,
@@ -86,7 +87,12 @@ def mask_record(
 
 
 def write_split(whole: Manifest, manifests: Sequence[Path]) -> None:
-    """Write the manifests of a split, one per shard."""
+    """Write the manifests of a split, one per shard.
+
+    Raises:
+        ValueError: its classes cannot be, or cannot be told apart.
+    """
+    check_classes(whole.classes, f"data set '{whole.dataset}'")
     shards: list[list[ImageRecord]] = [[] for _ in manifests]
     for image in whole.images:
         shards[shard_of(image.id, len(manifests))].append(image)

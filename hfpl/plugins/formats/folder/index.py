@@ -10,16 +10,15 @@ from pathlib import Path, PurePosixPath
 
 from hfpl.images.decode import ENDINGS
 from hfpl.jobs.progress import track
-from hfpl.plugins.formats.folder import Settings
-from hfpl.plugins.formats.folder.labels import (
-    LABEL_FILE,
-    LabelRow,
-    clean,
-    counted,
-    has_control,
-    read_labels,
+from hfpl.plugins.formats.class_names import (
+    check_classes,
+    class_lines,
+    likeness,
+    mixed_alphabets,
     shown,
 )
+from hfpl.plugins.formats.folder import Settings
+from hfpl.plugins.formats.folder.labels import LABEL_FILE, LabelRow, counted, read_labels
 from hfpl.plugins.formats.layout import CLASS_FILE
 from hfpl.plugins.formats.records import shrunk_record, write_split
 from hfpl.sections.suggest import suggest
@@ -133,7 +132,7 @@ def read_folder_classes(root: ImageRoot, photographs: Sequence[Photograph]) -> t
     used = _first_lines(photographs)
     where = f"{root.root}/{LABEL_FILE}"
     if root.exists(CLASS_FILE):
-        classes = _read_class_file(root)
+        classes = class_lines(root.read(CLASS_FILE), f"{root.root}/{CLASS_FILE}")
         for tag, line in used.items():
             if tag not in classes:
                 hint = suggest(tag, classes)
@@ -143,14 +142,13 @@ def read_folder_classes(root: ImageRoot, photographs: Sequence[Photograph]) -> t
         return classes
     alike: dict[str, str] = {}
     for tag, line in used.items():
-        other = alike.setdefault(tag.casefold(), tag)
+        other = alike.setdefault(likeness(tag), tag)
         if other != tag:
             raise ValueError(
                 f"{where}: line {line}: tag {shown(tag)} and tag {shown(other)} of line "
-                f"{used[other]} differ in capitals alone; write both alike"
+                f"{used[other]} differ in capitals or width alone; write both alike"
             )
-    if not 1 <= len(used) <= 254:
-        raise ValueError(f"{where}: expected 1 to 254 different tags, found {len(used)}")
+    check_classes(sorted(used), where)
     return tuple(sorted(used))
 
 
@@ -237,26 +235,6 @@ def _did_you_mean(name: str, files: Iterable[str]) -> str:
     return f"; did you mean {shown(small[near[0]])}?" if near else ""
 
 
-def _read_class_file(root: ImageRoot) -> tuple[str, ...]:
-    try:
-        text = root.read(CLASS_FILE).decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise ValueError(f"{root.root}/{CLASS_FILE}: not UTF-8") from None
-    classes = [name for name in map(clean, text.splitlines()) if name]
-    if classes and classes[0].casefold() == "background":
-        del classes[0]  # label 0 is the background's in any case
-    if (
-        not 1 <= len(classes) <= 254
-        or len({name.casefold() for name in classes}) < len(classes)
-        or any(has_control(c) or c.casefold() == "background" for c in classes)
-    ):
-        raise ValueError(
-            f"{root.root}/{CLASS_FILE}: expected 1 to 254 class names, one a line, different "
-            "in more than capitals, without 'background'"
-        )
-    return tuple(classes)
-
-
 def _is_image(file: str) -> bool:
     return not file.startswith(".") and PurePosixPath(file).suffix.lower() in ENDINGS
 
@@ -274,6 +252,8 @@ def _summary(
     unseen = [name for name in classes if not counts["train"][name]]
     untagged = sum(not photo.tags for photos in members.values() for photo in photos)
     notes = list(notes)
+    if mixed := mixed_alphabets(classes):
+        notes.append(f"letters of several alphabets are in {', '.join(mixed[:5])}")
     if unseen:
         notes.append(f"no training image is tagged {', '.join(map(shown, unseen[:5]))}")
     if untagged:

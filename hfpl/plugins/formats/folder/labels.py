@@ -4,9 +4,10 @@ import codecs
 import csv
 import io
 import re
-import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
+
+from hfpl.plugins.formats.class_names import clean, has_control, problem_of, shown
 
 LABEL_FILE = "labels.csv"
 
@@ -20,7 +21,8 @@ _SPLITS = {
     "train": "train", "training": "train",
     "val": "val", "valid": "val", "validation": "val",
 }  # fmt: skip
-_BETWEEN_TAGS = re.compile("[,;|]")
+_BETWEEN_TAGS = re.compile("[,;|，；｜、]")
+"""Those of East Asian keyboards too."""
 
 
 class LabelRow(NamedTuple):
@@ -62,25 +64,10 @@ def read_labels(content: bytes) -> tuple[list[LabelRow], list[str]]:
     return rows, notes
 
 
-def shown(text: str) -> str:
-    """Text in quotes for a message: without control characters, at most 80 characters."""
-    return repr(text if len(text) <= 80 else text[:79] + "…")
-
-
 def counted(files: Sequence[str], what: str) -> str:
     """How many files are what, with the names of the first for a message."""
     more = ", …" if len(files) > 3 else ""
     return f"{len(files)} {what} ({', '.join(map(shown, files[:3]))}{more})"
-
-
-def clean(text: str) -> str:
-    """Text in Unicode's composed form, each run of white space as one space."""
-    return " ".join(unicodedata.normalize("NFC", text).split())
-
-
-def has_control(text: str) -> bool:
-    """Whether a text holds control characters, or halves of characters."""
-    return any(unicodedata.category(c) in ("Cc", "Cs") for c in text)
 
 
 def _decode(content: bytes) -> tuple[str, list[str]]:
@@ -156,15 +143,17 @@ def _row(line: int, cells: list[str], columns: dict[str, int], width: int) -> La
     where = f"{LABEL_FILE}: line {line}"
     file = _file_name(cells[columns["file"]], where)
     parts = _BETWEEN_TAGS.split(",".join([cells[columns["tags"]], *rest]))
+    if broken := next((part for part in parts if re.search(r"\S\s*[\r\n]\s*\S", part)), None):
+        raise ValueError(
+            f"{where}: tag {shown(broken.strip())} holds a line break; write several tags as "
+            '"cat, dog"'
+        )
     tags = tuple(dict.fromkeys(filter(None, map(clean, parts))))
-    for tag in tags:
-        if has_control(tag):
-            raise ValueError(f"{where}: tag {shown(tag)} holds a control character")
-        if tag.casefold() == "background":
-            raise ValueError(
-                f"{where}: '{tag}' is no tag, it is part of every photograph; leave the field "
-                "empty where a photograph shows none of the classes"
-            )
+    for problem in filter(None, map(problem_of, tags)):
+        raise ValueError(
+            f"{where}: tag {problem}; the field stays empty where a photograph shows none of the "
+            "classes"
+        )
     word = cells[columns["split"]].strip().casefold() if "split" in columns else ""
     if word and word not in _SPLITS:
         raise ValueError(f"{where}: split {shown(word)}: expected 'train' or 'val'")

@@ -3,7 +3,7 @@
 import unicodedata
 from pathlib import PurePosixPath
 
-from hfpl.plugins.formats.folder.labels import shown
+from hfpl.plugins.formats.class_names import shown
 from hfpl.plugins.formats.interface import Files
 from hfpl.storage.manifest import read_manifests
 from hfpl.storage.reading import ImageRoot
