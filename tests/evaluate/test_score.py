@@ -221,5 +221,5 @@ def test_the_counts_of_a_split_are_kept(files):
     assert np.sum(counts["miou"]) == pixels
     assert np.shape(counts["contour_f"]) == (len(CLASSES), 4)
     assert {k: found[k] for k in found if k not in ("images", "unseen_classes", "counts")} == (
-        scores_of(counts, CLASSES)
+        scores_of(counts, CLASSES, np.ones(len(CLASSES) + 1, bool))
     )

@@ -132,11 +132,15 @@ def test_the_text_is_aligned_and_rounded(table):
 def test_classes_that_no_mask_shows_are_counted_below(table):
     rows, _ = table
     assert table_as_text(rows).count("\n") == 4
-    changed = [{**r, "unseen_classes": int(r["split"] == "val")} for r in rows]
+    name = list(rows[0]["iou"])[-1]
+    changed = [
+        {**r, "unseen_classes": 1, "iou": {**r["iou"], name: None}} if r["split"] == "val" else r
+        for r in rows
+    ]
     lines = table_as_text(changed).splitlines()
     assert lines[:5] == table_as_text(rows).splitlines()
     (note,) = lines[5:]
-    assert note.startswith("val: 1 of 2 classes are in no mask; they count with IoU 0")
+    assert note == f"val: 1 of 2 classes are in no mask and count in no mean: {name}"
 
 
 @pytest.mark.parametrize(

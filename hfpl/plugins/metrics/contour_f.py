@@ -37,9 +37,9 @@ class ContourF(Metric):
         return contour_counts(label, prediction, self.num_classes)
 
     def scores(self, counts: NDArray[np.int64]) -> Scores:
-        """F per class; means of F, precision and recall."""
+        """F, precision and recall."""
         precision, recall, f = contour_scores(counts)
-        return Scores((float(f.mean()), float(precision.mean()), float(recall.mean())), f)
+        return f, precision, recall
 
 
 def contour_radius(height: int, width: int) -> int:

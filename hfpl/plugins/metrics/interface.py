@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,16 +32,10 @@ class Columns:
         return f"{self.per_class.removesuffix('_per_class')}:{name}"
 
 
-class Scores(NamedTuple):
-    """Scores over a whole set, fractions in [0, 1].
-
-    Attributes:
-        means: in the order of :attr:`Columns.means`.
-        per_class: float64 (C,), background first, or (C - 1,) without it.
-    """
-
-    means: tuple[float, ...]
-    per_class: NDArray[np.float64]
+Scores = tuple[NDArray[np.float64], ...]
+"""Scores of each class over a whole set, fractions in [0, 1]: an array for each of
+:attr:`Columns.means`, (C,), background first, or (C - 1,) without it. The first is what tables show
+per class. The means are taken where it is known which classes the ground truth shows."""
 
 
 class Metric(ABC):
@@ -66,7 +59,7 @@ class Metric(ABC):
 
     @abstractmethod
     def scores(self, counts: NDArray[np.int64]) -> Scores:
-        """Scores of the counts of a whole set."""
+        """Scores of each class of the counts of a whole set."""
 
 
 def check_pair(

@@ -28,9 +28,8 @@ class MeanIou(Metric):
         return confusion_matrix(label, prediction, self.num_classes)
 
     def scores(self, counts: NDArray[np.int64]) -> Scores:
-        """As :func:`intersection_over_union`, and its mean."""
-        iou = intersection_over_union(counts)
-        return Scores((float(iou.mean()),), iou)
+        """As :func:`intersection_over_union`."""
+        return (intersection_over_union(counts),)
 
 
 def confusion_matrix(label: np.ndarray, prediction: np.ndarray, num_classes: int) -> np.ndarray:

@@ -63,7 +63,8 @@ def evaluate_cams(
 
 
 def cam_curve(split: ScoredSplit, source: Cams) -> np.ndarray:
-    """mIoU of a split's CAMs at every threshold of :data:`CAM_THRESHOLDS`, fractions (T,)."""
+    """mIoU of a split's CAMs at every threshold of :data:`CAM_THRESHOLDS`, fractions (T,): of the
+    classes that its ground truth shows."""
     thresholds = np.array(CAM_THRESHOLDS)
     total: np.ndarray | int = 0
     for record, truth in split.pairs():
@@ -71,7 +72,8 @@ def cam_curve(split: ScoredSplit, source: Cams) -> np.ndarray:
         total = total + cam_statistics(
             truth, cams, np.array(classes, int), thresholds, split.num_classes
         )
-    return curve_from_statistics(np.asarray(total)).mean(1)
+    seen = np.asarray(total).sum(axis=(1, 2)) > 0
+    return curve_from_statistics(np.asarray(total))[:, seen].mean(1)
 
 
 def cam_predictor(source: Cams, threshold: float) -> Predict:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from hfpl.images.palette import IGNORE
 from hfpl.plugins.metrics import build_metric, columns_of
 from hfpl.stages.evaluate.table import COUNTS, NONE
 from hfpl.storage.manifest import ImageRecord, read_manifests, read_masks
@@ -79,8 +80,8 @@ def score_predictions(
         metrics: names of files in hfpl/plugins/metrics.
 
     Returns:
-        ``images``, ``unseen_classes`` (how many foreground classes no mask shows: the means count
-        them too), ``counts`` (:func:`counts_of`), and the metrics' columns (:func:`scores_of`).
+        ``images``, ``unseen_classes`` (how many foreground classes no mask shows: they count in no
+        mean), ``counts`` (:func:`counts_of`), and the metrics' columns (:func:`scores_of`).
 
     Raises:
         ValueError: no image has a ground truth, or a prediction does not fit its own.
@@ -90,7 +91,7 @@ def score_predictions(
         raise ValueError(f"no image of {split.split} has a ground truth to be scored against")
     built = {name: build_metric(name, split.num_classes) for name in metrics}
     counts: Counts = {}
-    seen: set[int] = set()
+    seen = np.zeros(split.num_classes, bool)
     for record, truth in split.pairs():
         prediction = predict(record)
         try:
@@ -99,33 +100,43 @@ def score_predictions(
                 counts[name] = counts[name] + found if name in counts else found
         except ValueError as error:
             raise ValueError(f"image {record.id}: {error}") from None
-        seen.update(np.flatnonzero(np.bincount(truth.ravel())).tolist())
+        seen |= np.bincount(truth.ravel(), minlength=IGNORE + 1)[: split.num_classes] > 0
     return {
         "images": len(split.images),
-        "unseen_classes": len(set(range(1, split.num_classes)) - seen),
-        **scores_of(counts, split.classes),
+        "unseen_classes": int((~seen[1:]).sum()),
+        **scores_of(counts, split.classes, seen),
         COUNTS: counts_of(counts),
     }
 
 
-def scores_of(counts: Mapping[str, Any], classes: Sequence[str]) -> dict[str, object]:
+def scores_of(
+    counts: Mapping[str, Any], classes: Sequence[str], seen: np.ndarray
+) -> dict[str, object]:
     """Scores of a set from its counts, in percent.
 
     Args:
         counts: metric → its counts, as arrays or as :func:`counts_of` gives them.
         classes: names of the K foreground classes.
+        seen: bool (C,), whether the ground truth shows a class. Others count in no mean: without
+            ground truth there is nothing that could be found.
 
     Returns:
-        Each metric's means, and its scores per class by the class's name.
+        Each metric's means, and its scores per class by the class's name, None of one unseen.
     """
     found: dict[str, object] = {}
     for name, of_metric in counts.items():
         columns = columns_of(name)
         metric = build_metric(name, len(classes) + 1)
-        means, per_class = metric.scores(np.asarray(of_metric))
-        found |= dict(zip(columns.means, map(percent, means), strict=True))
-        named = ("background", *classes) if len(per_class) > len(classes) else classes
-        found[columns.per_class] = dict(zip(named, map(percent, per_class), strict=True))
+        scores = metric.scores(np.asarray(of_metric))
+        here = seen[-len(scores[0]) :]
+        for column, of_classes in zip(columns.means, scores, strict=True):
+            # Of images without any class, contours of nothing found in nothing are perfect.
+            found[column] = percent(of_classes[here].mean() if here.any() else of_classes.mean())
+        names = ("background", *classes)[-len(scores[0]) :]
+        found[columns.per_class] = {
+            name: percent(score) if shown else None
+            for name, score, shown in zip(names, scores[0], here, strict=True)
+        }
     return found
 
 

@@ -157,10 +157,14 @@ def table_as_text(rows: Sequence[dict]) -> str:
 
 
 def _unseen(rows: Sequence[dict]) -> list[str]:
-    """A line for each split whose means count classes that none of its masks shows."""
-    found = {row["split"]: row for row in rows if row["unseen_classes"]}
-    return [
-        f"{split}: {row['unseen_classes']} of {len(row['iou']) - 1} classes are in no mask; they "
-        "count with IoU 0, and with contour F 100 where they are not predicted"
-        for split, row in found.items()
-    ]
+    """A line for each split with classes that none of its masks shows."""
+    lines = []
+    for split, row in {row["split"]: row for row in rows if row["unseen_classes"]}.items():
+        of_classes = row[columns_of(metrics_in(row)[0]).per_class]
+        names = [name for name, score in of_classes.items() if score is None]
+        known = len(of_classes) - ("background" in of_classes)
+        lines.append(
+            f"{split}: {row['unseen_classes']} of {known} classes are in no mask and count in no "
+            f"mean: {', '.join(names)}"
+        )
+    return lines

@@ -104,10 +104,9 @@ def class_bars(
     return figure
 
 
-def _per_class(scores: Mapping[str, float], names: Sequence[str]) -> list[float]:
-    # Not every metric has a score of the background.
-    own = scores if "background" in scores else {"background": np.nan, **scores}
-    return [own[name] for name in names]
+def _per_class(scores: Mapping[str, float | None], names: Sequence[str]) -> list[float]:
+    # Not every metric has a score of the background, and no mask may show a class.
+    return [np.nan if scores.get(name) is None else scores[name] for name in names]
 
 
 def _bars(axes: Axes, values: Sequence[Sequence[float]], stages: Sequence[str]) -> None:
