@@ -45,6 +45,16 @@ def test_parameters_do_not_come_from_the_command_line(tmp_path, snakemake, write
     done = snakemake(tmp_path, "-n", "--config", "dataset=voc")
     assert done.returncode == 1
     assert "--config dataset: unknown" in done.stdout
+    assert ", line " not in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+def test_a_setting_that_cannot_be_is_one_line(tmp_path, snakemake, write_params):
+    write_params(tmp_path)
+    done = snakemake(tmp_path, "-n", "--config", "threads=abc")
+    assert done.returncode == 1
+    (line,) = [line for line in done.stdout.splitlines() if "config" in line.split("--", 1)[-1]]
+    assert line == "snakemake: error: --config threads=abc: expected a whole number"
 
 
 def test_a_training_gets_the_gpus_that_it_asks_for_or_does_not_start(

@@ -19,7 +19,7 @@ rule ablation_row:
         mem_mb=500,
         runtime=10,
     params:
-        params=SETTINGS["params"],
+        params=CONFIG.params,
         rows=f"{ROWS}/{{comparison}}.csv",
         benchmarks=f"{COMMON}/{{variant}}/*/logs/*.tsv",
     shell:

@@ -1,6 +1,7 @@
 # What the rules share: the parameters, and what --config may say. Parameters come from params.yaml
 # alone; what may be given with --config changes no result.
 
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -8,44 +9,34 @@ from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
 from hfpl.params import ParamsError, load_params
+from hfpl.params.config import read_config
 from hfpl.params.load import resolve
 from hfpl.params.runs import run_pattern
-from hfpl.sections.suggest import suggest
 from hfpl.stages.data.job import format_of
 from hfpl.stages.evaluate.job import SCORED
 from hfpl.versioning.memory import attach
 
-SETTINGS = {
-    "params": "params.yaml",  # parameter file
-    "results": "results",  # folder of all results
-    "downloads": "downloads",  # folder of downloaded archives; local copies may lie there
-    "rows": "docs/ablation",  # folder of what finished runs of an ablation scored
-    "threads": 2,  # of a training; byte identity on CPU holds at equal threads
-    "workers": "auto",  # processes that load images for a training: as many as cores are free
-    "gpu": None,  # GPUs of a training, others take one; 1 where there is one, and on a cluster
-    "gpu_model": "",  # of a cluster's GPUs; any where none is named
-}
-for name in config:
-    if name not in SETTINGS:
-        raise WorkflowError(
-            f"--config {name}: unknown{suggest(name, SETTINGS)} "
-            "(parameters belong into params.yaml, see 'hfpl params --help')"
-        )
-SETTINGS.update(config)
+
+def refuse(*lines):
+    """End before anything runs. An exception of Snakemake's would show where in the rules it was
+    raised, which tells a person nothing."""
+    sys.exit("\n".join(f"snakemake: error: {line}" for line in lines))
+
 
 try:
-    PARAMS = load_params(SETTINGS["params"])
+    CONFIG = read_config(config)
+    PARAMS = load_params(CONFIG.params)
 except ParamsError as error:
-    raise WorkflowError(str(error))
+    refuse(error)
 
 # Results that DVC brought are known by their records; what a killed run left is cleared up.
-attach(workflow, Path(SETTINGS["results"]))
+attach(workflow, Path(CONFIG.results))
 
 FORMAT = format_of(PARAMS)
 
 # Results lie below <results>/<data set>/<variant>/<stage>; what all variants share has no variant.
 # The name of a variant may hold changed values (hfpl/params/runs.py).
-COMMON = f"{SETTINGS['results']}/{PARAMS.dataset}"
+COMMON = f"{CONFIG.results}/{PARAMS.dataset}"
 RUN = f"{COMMON}/{PARAMS.variant}"
 VARIANT = f"{COMMON}/{{variant}}"
 

@@ -9,7 +9,7 @@ from hfpl.storage.digest import file_digest
 RUNS = {"ablation": ablation_runs, "ablation-final": final_runs}
 # A finished run leaves a row in the comparison's CSV, which is a source like any other from then
 # on: a run whose key is there is not made again, also where its results are not.
-ROWS = f"{SETTINGS['rows']}/{PARAMS.dataset}"
+ROWS = f"{CONFIG.rows}/{PARAMS.dataset}"
 ROW_FILES = [f"{ROWS}/{comparison}.csv" for comparison in RUNS]
 ROW = f"{COMMON}/{{comparison}}/rows/{{variant}}.{{key}}.json"
 COMPARED = f"{COMMON}/{{comparison}}/{{kind}}"

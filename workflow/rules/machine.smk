@@ -8,13 +8,13 @@ from snakemake.settings.types import DeploymentMethod
 
 from hfpl.jobs.alone import RUN_VARIABLE, process_mark
 
-THREADS = int(SETTINGS["threads"])
+THREADS = CONFIG.threads
 
 
 def gpus(wildcards):
     """GPUs that a training asks for. The host of a cluster's main process may have none."""
-    if SETTINGS["gpu"] is not None:
-        return int(SETTINGS["gpu"])
+    if CONFIG.gpu is not None:
+        return CONFIG.gpu
     return int(workflow.non_local_exec or shutil.which("nvidia-smi") is not None)
 
 
@@ -23,7 +23,7 @@ def one_gpu(wildcards):
     return min(1, gpus(wildcards))
 
 
-GPU_MODEL = {"gpu_model": SETTINGS["gpu_model"]} if SETTINGS["gpu_model"] else {}
+GPU_MODEL = {"gpu_model": CONFIG.gpu_model} if CONFIG.gpu_model else {}
 GPUS = {"gpu": gpus, **GPU_MODEL}
 GPU = {"gpu": one_gpu, **GPU_MODEL}
 
@@ -47,12 +47,12 @@ def retried(amount):
 # a rule, another folder or number of threads would re-run everything.
 os.environ |= {
     "HFPL_IMAGES": "" if FORMAT.archived else PARAMS.chosen_dataset.root,
-    "HFPL_DOWNLOADS": str(SETTINGS["downloads"]),
+    "HFPL_DOWNLOADS": CONFIG.downloads,
     "HFPL_THREADS": str(THREADS),
-    "HFPL_WORKERS": str(SETTINGS["workers"]),
+    "HFPL_WORKERS": str(CONFIG.workers),
     "HFPL_GPUS": str(gpus(None)),
     # Beside a GPU the CRF has the cores; without one, shards that run at once share them.
-    "HFPL_SHARD_WORKERS": str(SETTINGS["workers"] if gpus(None) else 0),
+    "HFPL_SHARD_WORKERS": str(CONFIG.workers if gpus(None) else 0),
     RUN_VARIABLE: process_mark(os.getpid()),
 }
 if DeploymentMethod.APPTAINER not in workflow.deployment_settings.deployment_method:
