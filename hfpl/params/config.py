@@ -1,5 +1,4 @@
-"""What --config of Snakemake may say: where files lie and what the work runs on. Nothing of it changes
-a result."""
+"""What Snakemake's --config may say: places of files and the machine, nothing of results."""
 
 import os
 import re
