@@ -14,7 +14,8 @@ AS_NETWORK = "network"
 """A stage's weights are those of the section ``network``."""
 IMAGENET = "imagenet"
 """Weights of ImageNet that belong to the backbone."""
-WEIGHT_ENDINGS = (".safetensors", ".pth", ".pt", ".params")
+WEIGHT_ENDINGS = (".safetensors", ".pth", ".pt", ".ckpt", ".bin", ".tar", ".params")
+"""Endings by which a file's name is told from a word; what it holds tells its format."""
 
 
 def _starts_all(value: str) -> str:

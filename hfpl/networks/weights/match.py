@@ -1,5 +1,6 @@
 """Load weights into a network by name, and say what matched."""
 
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,8 +48,8 @@ def load_weights(path: str | Path, network: nn.Module, heads: bool = True) -> Ma
     """Load a file's tensors into a network in place, by name.
 
     Args:
-        path: file of any format in :data:`hfpl.networks.weights.reading.READERS`, with or without
-            ``backbone.`` before the backbone's names.
+        path: file of any format that :mod:`hfpl.networks.weights.reading` knows, with anything
+            before its names, and with or without ``backbone.`` before the backbone's.
         network: a backbone, or a network with a child ``backbone``.
         heads: also load what stands on the backbone, where name and shape agree (a classifier of
             other classes does not); if not, the file's heads count as unused.
@@ -57,7 +58,7 @@ def load_weights(path: str | Path, network: nn.Module, heads: bool = True) -> Ma
         ValueError: the file cannot be read, or a tensor of the backbone is missing in it, of
             another shape or not finite: a network in part random is no start. One line.
     """
-    tensors = read_weights(path)
+    every = read_weights(path)
     own = network.state_dict()
     if not heads:
         own = {name: t for name, t in own.items() if name.startswith(_PREFIX)}
@@ -66,6 +67,8 @@ def load_weights(path: str | Path, network: nn.Module, heads: bool = True) -> Ma
     if inner:
         # Both spellings: files of the network's authors, and those that this project writes.
         plain |= {name.removeprefix(inner): own_name for name, own_name in plain.items()}
+    prefix = prefix_of(every, plain)
+    tensors = {n.removeprefix(prefix): t for n, t in every.items() if n.startswith(prefix)}
     found = {plain[key]: name for name in tensors if (key := name.removeprefix(_PREFIX)) in plain}
     for name, theirs in found.items():
         _check_kind(path, name, tensors[theirs], own[name])
@@ -81,6 +84,24 @@ def load_weights(path: str | Path, network: nn.Module, heads: bool = True) -> Ma
     _check(path, match, loaded, own, {n: tensors[found[n]] for n in match.reshaped})
     network.load_state_dict(loaded, strict=False)
     return match
+
+
+def prefix_of(names: Iterable[str], wanted: Container[str]) -> str:
+    """What stands before most of the wanted names: of wrappers of trainings, ``module.`` of
+    DataParallel, ``_orig_mod.`` of torch.compile, ``model.`` of Lightning.
+
+    The shortest of several, and of those the first: ``model.`` before ``model_ema.``.
+    """
+    counts: dict[str, int] = {}
+    for name in names:
+        start = 0
+        while start >= 0:
+            if name[start:].removeprefix(_PREFIX) in wanted:
+                counts[name[:start]] = counts.get(name[:start], 0) + 1
+            start = name.find(".", start) + 1 or -1
+    most = max(counts.values(), default=0)
+    fitting = [prefix for prefix, count in counts.items() if count == most]
+    return min(fitting, key=len, default="")
 
 
 def _check(
@@ -104,9 +125,11 @@ def _check(
             reason = f"'{name}' has shape {shapes[0]}, the network expects {shapes[1]}"
         else:
             continue
+        # Where no name fits, the names say what the file is of.
+        seen = f"; it has {_some(match.unused)}" if not fitting and match.unused else ""
         raise ValueError(
-            f"{path}: holds {fitting} of the backbone's {wanted} tensors (tensor {reason}); does "
-            "it belong to another backbone, or to one with other options?"
+            f"{path}: holds {fitting} of the backbone's {wanted} tensors (tensor {reason}{seen}); "
+            "does it belong to another backbone, or to one with other options?"
         )
     for name, tensor in loaded.items():
         # As the network will hold it: a float64 may exceed what float32 holds.

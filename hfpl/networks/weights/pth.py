@@ -2,22 +2,23 @@
 
 import pickle
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-WRAPPERS = ("state_dict", "model", "model_state_dict", "network", "net")
-"""Keys below which trainings keep the weights, beside their optimiser's state and the like."""
+_DEPTH = 5
+"""Mappings within mappings that are looked into."""
 
 
 def read_pth(path: Path) -> dict[str, Tensor]:
-    """Named tensors of a state dict, bare or below one of :data:`WRAPPERS`.
+    """All tensors of a file by name, those of mappings within it by the keys on the way to them:
+    ``state_dict.model.conv1.weight``. Which part of a name belongs to the network, the network
+    tells (:func:`hfpl.networks.weights.match.prefix_of`).
 
-    The prefix ``module.`` of torch's DataParallel is dropped. Both formats of torch.save are read,
-    the zip file and the older stream.
+    Both formats of torch.save are read, the zip file and the older stream.
 
     Raises:
         ValueError: the file is truncated, no file of torch.save, or holds something else than
@@ -34,15 +35,14 @@ def read_pth(path: Path) -> dict[str, Tensor]:
                 "network's state_dict() alone"
             ) from None
         raise ValueError(f"{path}: not a readable file of torch.save; is it truncated?") from None
-    return {name.removeprefix("module."): t for name, t in _tensors(content, path).items()}
-
-
-def _tensors(content: Any, path: Path) -> dict[str, Tensor]:
-    """The entries that are tensors; those of a wrapped state dict where there is one."""
-    for wrapper in WRAPPERS:
-        if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
-            content = content[wrapper]
-            break
     if not isinstance(content, Mapping):
         raise ValueError(f"{path}: expected named tensors, found {type(content).__name__}")
-    return {str(name): t for name, t in content.items() if isinstance(t, Tensor)}
+    return dict(_tensors(content, "", _DEPTH))
+
+
+def _tensors(content: Mapping[Any, Any], prefix: str, depth: int) -> Iterator[tuple[str, Tensor]]:
+    for key, value in content.items():
+        if isinstance(value, Tensor):
+            yield f"{prefix}{key}", value
+        elif isinstance(value, Mapping) and depth:
+            yield from _tensors(value, f"{prefix}{key}.", depth - 1)

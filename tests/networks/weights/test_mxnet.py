@@ -116,7 +116,9 @@ GOOD = list_bytes(
 @given(cut=st.integers(0, len(GOOD) - 1))
 def test_a_truncated_file_is_one_clear_line(tmp_path_factory, cut):
     path = write(tmp_path_factory.mktemp("cut"), GOOD[:cut])
-    with pytest.raises(ValueError, match="not a readable .params file") as error:
+    # Of less than the first number nobody can say what it was.
+    message = "not a readable .params file" if cut >= 8 else "is it truncated"
+    with pytest.raises(ValueError, match=message) as error:
         read_weights(path)
     assert str(path) in str(error.value)
     assert "\n" not in str(error.value)
@@ -142,8 +144,9 @@ def changed(content: bytes, place: int, layout: str, *values: int) -> bytes:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "shorter than the header"),
-        (b"\x89PNG" + bytes(200), "not a list of arrays of MXNet"),
+        (b"", "neither safetensors, nor of torch.save, nor MXNet"),
+        (b"\x89PNG" + bytes(200), "neither safetensors, nor of torch.save, nor MXNet"),
+        (GOOD[:20], "shorter than the header"),
         (changed(GOOD, 16, "<Q", 2**63), "truncated: 9223372036854775808 entries"),
         (changed(GOOD, 16, "<Q", 3), "array"),
         (changed(list_bytes({"a": ONE}, LEGACY), 24, "<3I", 2, 2**32 - 1, 2**32 - 1), "truncated"),

@@ -9,7 +9,8 @@ import zipfile
 import pytest
 import torch
 
-from hfpl.networks.weights.reading import READERS, read_weights
+from hfpl.networks.weights.match import prefix_of
+from hfpl.networks.weights.reading import read_weights
 from hfpl.params.presets import preset_text
 from hfpl.sections.network import WEIGHT_ENDINGS
 
@@ -31,7 +32,39 @@ def test_state_dicts_are_read_however_they_were_saved(tmp_path, zipped, wrapper,
         content = {wrapper: content, "epoch": 3, "optimizer": {"state": {0: torch.ones(2)}}}
     path = tmp_path / "net.pth"
     torch.save(content, path, _use_new_zipfile_serialization=zipped)
-    assert_read(path)
+    before = f"{wrapper}.{prefix}" if wrapper else prefix
+    names = {f"{before}{name}": t for name, t in TENSORS.items()}
+    rest = {"optimizer.state.0": torch.ones(2)} if wrapper else {}
+    assert_read(path, names | rest)
+    assert prefix_of(read_weights(path), TENSORS) == before
+
+
+@pytest.mark.parametrize("name", ["net.ckpt", "net.bin", "net.pth.tar", "net.params", "net"])
+def test_the_content_tells_the_format_and_not_the_name(tmp_path, name):
+    torch.save(TENSORS, tmp_path / name)
+    assert_read(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "_orig_mod.",
+        "module.module.",
+        "state_dict.model.",
+        "state.net._orig_mod.module.",
+        "a.b.c.d.",
+    ],
+)
+def test_what_stands_before_the_names_is_found_by_the_names(before):
+    names = [f"{before}{name}" for name in TENSORS] + ["optimizer.state.0.exp_avg", "epoch"]
+    assert prefix_of(names, TENSORS) == before
+
+
+def test_of_two_copies_of_a_network_the_first_with_the_shorter_name_is_taken():
+    names = [f"{p}{n}" for p in ("model_ema.", "model.") for n in TENSORS]
+    assert prefix_of(names, TENSORS) == "model."
+    assert prefix_of([f"{p}{n}" for p in ("b.", "a.") for n in TENSORS], TENSORS) == "b."
+    assert prefix_of(["x", "y.z"], TENSORS) == ""
 
 
 def test_what_is_no_tensor_is_left_out(tmp_path):
@@ -127,13 +160,13 @@ def test_a_missing_file_says_what_it_is_and_where_it_is_published(tmp_path, name
     assert "\n" not in str(error.value)
 
 
-def test_an_unknown_ending_is_named(tmp_path):
-    with pytest.raises(ValueError, match=r"net\.h5: unknown format; expected .*\.safetensors"):
-        read_weights(tmp_path / "net.h5")
+def test_an_unknown_format_is_named(tmp_path):
+    (tmp_path / "net.pth").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
+    with pytest.raises(ValueError, match=r"net\.pth: neither safetensors, nor of torch\.save, nor"):
+        read_weights(tmp_path / "net.pth")
 
 
-def test_the_parameters_allow_the_endings_that_can_be_read():
-    assert set(WEIGHT_ENDINGS) == set(READERS)
-    for ending in READERS:
+def test_the_parameters_allow_the_usual_endings():
+    for ending in WEIGHT_ENDINGS:
         for name in (f"net{ending}", f"NET{ending.upper()}"):
             assert f"weights: {name} " in preset_text("micro", [f"network.weights={name}"])
