@@ -2,9 +2,9 @@
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -35,18 +35,40 @@ def locked_objects(folder: Path = Path()) -> list[Object]:
     """Results that ``dvc.lock`` names, without those that git holds itself.
 
     Raises:
-        ValueError: one of the files is missing or is none of DVC's.
+        ValueError: one of the files is missing, is none of DVC's, or names what no result can be.
     """
     stages, locked = (read_stages(folder / name) for name in ("dvc.yaml", "dvc.lock"))
     options = {}
     for stage in stages.values():
         options |= out_options(stage)
+    outs = [_checked(out, folder / "dvc.lock") for out in _outs(locked)]
     return [
-        Object(out["path"], out["md5"], options.get(out["path"], {}).get("push", True))
-        for stage in locked.values()
-        for out in stage.get("outs", [])
-        if options.get(out["path"], {}).get("cache", True)
+        Object(path, md5, options.get(path, {}).get("push", True))
+        for path, md5 in outs
+        if options.get(path, {}).get("cache", True)
     ]
+
+
+def _outs(stages: Mapping[str, Any]) -> Iterator[Any]:
+    for stage in stages.values():
+        outs = stage.get("outs") or [] if isinstance(stage, dict) else []
+        yield from outs if isinstance(outs, list) else []
+
+
+def _checked(out: Any, file: Path) -> tuple[str, str]:
+    """Path and digest of an output, in the form that becomes the name of a file.
+
+    Raises:
+        ValueError: another form; whoever wrote the file may want another file removed.
+    """
+    path, md5 = (out.get("path"), out.get("md5")) if isinstance(out, dict) else (None, None)
+    # What git holds has a digest as well.
+    if not isinstance(md5, str) or not re.fullmatch(r"[0-9a-f]{32}", md5):
+        raise ValueError(f"{file}: {path!r} has no MD5 of 32 digits; restore the file with git")
+    inside = isinstance(path, str) and not PurePosixPath(path).is_absolute()
+    if not inside or ".." in PurePosixPath(path).parts or "\0" in path:
+        raise ValueError(f"{file}: {path!r} leads outside of the project; restore it with git")
+    return path, md5
 
 
 def out_options(stage: dict[str, Any]) -> dict[str, dict[str, Any]]:
