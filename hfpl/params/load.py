@@ -70,10 +70,12 @@ def validate_params(content: dict[str, Any], source: str = "params") -> Params:
 def set_value(content: Any, key: str, text: str) -> None:
     """Set a dotted key of a parameter file's content to a value in YAML.
 
+    Where text stands now, the text itself is taken: ``my photos #1`` has no comment, and ``5`` is a
+    name as well. Quotes around it, lists and mappings are YAML's all the same.
+
     Raises:
         YAMLError: the text is no value.
     """
-    value = YAML(typ="safe", pure=True).load(text)
     *path, last = key.split(".")
     for part in path:
         node = content.get(part)
@@ -81,7 +83,11 @@ def set_value(content: Any, key: str, text: str) -> None:
             # New entries may be added to the tables; validation names anything else.
             node = content[part] = {}
         content = node
-    content[last] = value
+    told = text.strip()
+    if isinstance(content.get(last), str) and told and told[0] not in "\"'[{":
+        content[last] = told
+    else:
+        content[last] = YAML(typ="safe", pure=True).load(text)
 
 
 def resolve(params: Params, run: str) -> Params:

@@ -174,3 +174,25 @@ def test_a_setting_that_does_not_hold_is_named_by_its_key(setting, start):
 )
 def test_an_entry_that_may_be_a_misspelt_one_is_answered_with_the_nearest(setting, end):
     assert complaint(setting).endswith(end)
+
+
+@pytest.mark.parametrize(
+    ("given", "root"),
+    [
+        ("my photos #1", "my photos #1"),
+        ("a: b", "a: b"),
+        ("2024", "2024"),
+        ("yes", "yes"),
+        ("  x y ", "x y"),
+        ("'quoted # text'", "quoted # text"),
+        ("[odd] name", None),
+    ],
+)
+def test_a_value_that_is_text_takes_the_text(given, root):
+    setting = f"datasets.folder.root={given}"
+    if root is None:
+        with pytest.raises(ParamsError, match="not a YAML value|valid string"):
+            preset_text("folder", [setting])
+    else:
+        content = YAML(typ="safe").load(preset_text("folder", [setting]))
+        assert content["datasets"]["folder"]["root"] == root
