@@ -12,8 +12,12 @@ from PIL import Image, UnidentifiedImageError
 UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
 """What Pillow raises on files that are no images."""
 
+HEIF = (".heic", ".heif", ".hif")
+"""Endings of what Pillow reads with the package pillow-heif alone."""
 ENDINGS = (
-    ".jpg", ".jpeg", ".jfif", ".png", ".tif", ".tiff", ".webp", ".avif", ".bmp", ".gif"
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".tif", ".tiff", ".webp", ".avif",
+    ".bmp", ".dib", ".gif", ".jp2", ".j2k", ".j2c", ".jpf", ".jpx", ".ppm", ".pgm", ".pbm", ".pnm",
+    ".tga", ".pcx", ".psd", ".qoi", ".sgi", *HEIF,
 )  # fmt: skip
 """Endings, in small letters, by which a file in a folder is taken for a photograph."""
 
@@ -71,6 +75,29 @@ def decode_image(content: bytes, max_side: int | None = None) -> Image.Image:
     return rgb.transpose(_TURNS[turn]) if turn > 1 else rgb
 
 
+def _opened_heif(content: bytes) -> Image.Image:
+    """An image that Pillow alone does not know: a phone's HEIC, with the package pillow-heif.
+
+    Raises:
+        ValueError: it is none, or the package is not installed.
+    """
+    # Pillow's own words name an object in memory.
+    unknown = ValueError("in no image format that Pillow knows, or damaged")
+    if content[4:8] != b"ftyp":
+        raise unknown
+    try:
+        from pillow_heif import register_heif_opener
+    except ImportError:
+        raise ValueError(
+            "HEIC or another kind of HEIF, which takes a package: pip install pillow-heif"
+        ) from None
+    register_heif_opener()
+    try:
+        return Image.open(io.BytesIO(content))
+    except UnidentifiedImageError:
+        raise unknown from None
+
+
 def shrunk_size(size: tuple[int, int], max_side: int | None) -> tuple[int, int]:
     """Two sides in pixels, shrunk alike so that none is longer than ``max_side``; at least 1."""
     if max_side is None or max(size) <= max_side:
@@ -92,8 +119,7 @@ def opened(content: bytes) -> Iterator[Image.Image]:
         try:
             opened = Image.open(io.BytesIO(content))
         except UnidentifiedImageError:
-            # Pillow's own words name an object in memory.
-            raise ValueError("in no image format that Pillow knows, or damaged") from None
+            opened = _opened_heif(content)
         with opened as image:
             if image.width * image.height > LARGEST:
                 raise ValueError(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from hfpl.images import decode
-from hfpl.images.decode import UNREADABLE, decode_image, image_size, shrunk_size
+from hfpl.images.decode import ENDINGS, UNREADABLE, decode_image, image_size, shrunk_size
 
 GREY = np.random.default_rng(0).integers(0, 256, (24, 30)).astype(np.uint8)
 PIXELS = np.random.default_rng(1).integers(0, 256, (24, 30, 3)).astype(np.uint8)
@@ -144,7 +144,7 @@ def test_a_transparent_colour_shows_white():
 
 MEASURE = """
 import resource, sys
-from hfpl.images.decode import decode_image
+from hfpl.images.decode import ENDINGS, decode_image
 
 content = sys.stdin.buffer.read()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -234,3 +234,28 @@ def test_shrunk_sizes_keep_their_shape(size, most):
     # The same turned by a right angle, and once more changes nothing.
     assert shrunk_size(size[::-1], most) == found[::-1]
     assert shrunk_size(found, most) == found
+
+
+def test_a_phone_s_heic_is_read_or_says_which_package_reads_it():
+    start = b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic"
+    try:
+        import pillow_heif  # noqa: F401
+    except ImportError:
+        with pytest.raises(ValueError, match="pip install pillow-heif"):
+            decode_image(start)
+    else:
+        with pytest.raises(ValueError, match="no image format that Pillow knows, or damaged"):
+            decode_image(start)
+
+
+@pytest.mark.parametrize(
+    ("kind", "ending"),
+    [("JPEG2000", ".jp2"), ("PPM", ".ppm"), ("TGA", ".tga"), ("MPO", ".mpo"), ("DIB", ".dib")],
+)
+def test_less_common_kinds_are_decoded_whole(kind, ending):
+    assert ending in ENDINGS
+    buffer = io.BytesIO()
+    Image.new("RGB", (9, 5), (200, 100, 50)).save(buffer, kind)
+    image = decode_image(buffer.getvalue())
+    assert image.size == (9, 5)
+    assert np.abs(np.asarray(image).astype(int) - (200, 100, 50)).max() <= 4

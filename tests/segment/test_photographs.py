@@ -109,3 +109,35 @@ def test_nothing_to_label_is_one_clear_line(given, message):
     Path("empty").mkdir()
     with pytest.raises(ValueError, match=message):
         names(given)
+
+
+def test_masks_of_a_folder_that_was_trained_on_are_no_photographs():
+    touch("p/images/a.jpg", "p/masks/a.png", "p/labels.csv", "p/classes.txt")
+    assert names("p") == {"p/images/a.jpg": "images/a"}
+
+
+def test_earlier_results_are_no_photographs_wherever_they_lie():
+    touch("p/a.jpg", "p/first/classes.csv", "p/first/masks/a.png", "p/first/overlays/a.jpg")
+    touch("p/x/classes.csv", "p/x/masks/b.png", "p/x/masks/deep/c.png", "p/x/overlays/b.jpg")
+    assert names("p", out="p/second") == {"p/a.jpg": "a"}
+
+
+def test_linked_folders_are_searched_and_a_circle_ends():
+    touch("elsewhere/b.jpg", "p/a.jpg")
+    Path("p/link").symlink_to(Path("elsewhere").resolve())
+    Path("p/self").symlink_to(Path("p").resolve())
+    Path("elsewhere/back").symlink_to(Path("p").resolve())
+    assert names("p") == {"p/a.jpg": "a", "p/link/b.jpg": "link/b"}
+
+
+def test_what_is_no_photograph_is_counted_by_its_ending(caplog):
+    touch("p/a.jpg", "p/b.txt", "p/sub/c.TXT", "p/d.raw", "p/e", "p/.f.txt")
+    assert len(names("p")) == 1
+    (line,) = (record.getMessage() for record in caplog.records)
+    assert line == "p: 4 files are no photographs: .txt 2, .raw 1, without an ending 1"
+
+
+@pytest.mark.parametrize("ending", ["HEIC", "jp2", "ppm", "mpo", "tga", "jpe", "psd"])
+def test_less_common_kinds_are_photographs(ending):
+    touch(f"p/a.{ending}")
+    assert names("p") == {f"p/a.{ending}": "a"}

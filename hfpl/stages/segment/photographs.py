@@ -1,5 +1,6 @@
 """Which photographs to label, and what their results are called."""
 
+import logging
 import os
 from collections import Counter
 from collections.abc import Sequence
@@ -10,6 +11,10 @@ from hfpl.images.decode import ENDINGS
 
 MASKS, OVERLAYS = "masks", "overlays"
 """Folders of the results."""
+_MASKS_OF = {"labels.csv": (MASKS,), "classes.csv": (MASKS, OVERLAYS)}
+"""File that tells a folder's kind → the folders beside it that hold no photographs: of a folder to
+train on, and of results."""
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -57,15 +62,28 @@ def find_photographs(given: Sequence[Path], out: Path) -> list[Photograph]:
 
 
 def _files(folder: Path) -> list[Path]:
-    """Photographs in a folder and below, sorted; hidden ones are left out."""
-    found = []
-    for place, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        found += [
-            Path(place, name)
-            for name in sorted(names)
-            if not name.startswith(".") and PurePath(name).suffix.lower() in ENDINGS
-        ]
+    """Photographs in a folder and below, sorted, through links too; hidden ones are left out, and
+    so are masks: of a folder that is trained on, and of earlier results."""
+    found, other, been = [], Counter(), set()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(place)
+        left_out = {folder for name in names for folder in _MASKS_OF.get(name, ())}
+        # A link may lead back to where it lies.
+        folders[:] = [] if real in been else sorted(
+            name for name in folders if not name.startswith(".") and name not in left_out
+        )  # fmt: skip
+        if real in been:
+            continue
+        been.add(real)
+        for name in sorted(name for name in names if not name.startswith(".")):
+            ending = PurePath(name).suffix.lower()
+            if ending in ENDINGS:
+                found.append(Path(place, name))
+            elif name not in _MASKS_OF and name != "classes.txt":
+                other[ending or "without an ending"] += 1
+    if other:
+        kinds = ", ".join(f"{ending} {count}" for ending, count in other.most_common(8))
+        _log.warning("%s: %d files are no photographs: %s", folder, other.total(), kinds)
     return found
 
 
