@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
-from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from hfpl.networks.weights.published import imagenet_weights
@@ -17,6 +16,7 @@ from hfpl.sections.plugins import check_name, check_options, check_refiner
 from hfpl.sections.suggest import suggest
 from hfpl.stages.cam.job import INFER, TRAIN
 from hfpl.stages.pretrain.job import TRAINED
+from hfpl.storage.plain_yaml import load_yaml
 
 
 class ParamsError(ValueError):
@@ -44,7 +44,7 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise ParamsError(f"{path}: cannot be read: {error}") from None
     try:
-        content = YAML(typ="safe", pure=True).load(text)
+        content = load_yaml(text)
     except YAMLError as error:
         raise ParamsError(f"{path}: not valid YAML: {one_line(str(error))}") from None
     if not isinstance(content, dict):
@@ -87,7 +87,7 @@ def set_value(content: Any, key: str, text: str) -> None:
     if isinstance(content.get(last), str) and told and told[0] not in "\"'[{":
         content[last] = told
     else:
-        content[last] = YAML(typ="safe", pure=True).load(text)
+        content[last] = load_yaml(text)
 
 
 def resolve(params: Params, run: str) -> Params:

@@ -9,10 +9,9 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ruamel.yaml import YAML
-
 from hfpl.params.root import Params
 from hfpl.stages.cam.job import TRAIN
+from hfpl.storage.plain_yaml import load_yaml
 
 SEED = "seed"
 """The one value of a variant's own row that a run may change; the others are of the section cam."""
@@ -57,7 +56,7 @@ def final_runs(params: Params) -> list[str]:
 def sweep_settings(params: Params) -> list[tuple[str, dict[str, Any]]]:
     """Variant and changed value of each point of the sweeps."""
     return [
-        (variant, {key: YAML(typ="safe", pure=True).load(text)})
+        (variant, {key: load_yaml(text)})
         for variant, changes in params.ablation.sweeps.items()
         for key, _, text in (change.partition("=") for change in changes)
     ]

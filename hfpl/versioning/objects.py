@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
+
+from hfpl.storage.plain_yaml import load_yaml
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def read_stages(file: Path) -> dict[str, dict[str, Any]]:
         text = file.read_text(encoding="utf-8")
         for name, value in _chosen(file.parent).items():
             text = text.replace(f"${{{name}}}", value)
-        return YAML(typ="safe", pure=True).load(text)["stages"]
+        return load_yaml(text)["stages"]
     except (YAMLError, KeyError, TypeError):
         raise ValueError(f"{file}: not a file of DVC's; restore it with git") from None
 

@@ -57,10 +57,10 @@ def test_a_key_twice_is_an_error_at_its_line(read, content, line):
         ("a:\n\tb: 1\n", "line 2"),
         ("a: [1, 2\n", "expected ',' or ']'"),
         ("a: 1\n  b: 2\n", "line 2"),
-        ("a: !!python/object:os.system {}\n", "constructor"),
+        ("a: !!python/object:os.system {}\n", "tags"),
         ("a: 1\n---\nb: 1\n", "document"),
         ("\x00", "character"),
-        ("a: *nothing\n", "alias"),
+        ("a: *nothing\n", "names for parts"),
     ],
 )
 def test_broken_yaml_is_explained(read, content, word):
