@@ -1,6 +1,5 @@
 """Device, threads and seeds."""
 
-import ctypes
 import resource
 import subprocess
 import sys
@@ -11,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hfpl.jobs.runtime import releasing_memory, set_up
+from hfpl.jobs.runtime import set_up
 from hfpl.numerics import Runtime, derived_seed, generator, seed_torch
 
 PARTS = st.lists(st.one_of(st.integers(), st.text(max_size=8)), min_size=1, max_size=3)
@@ -131,7 +130,7 @@ def test_a_gpu_is_never_without_a_worker(monkeypatch):
 FAULTS = """
 import resource
 import torch
-from hfpl.jobs.runtime import releasing_memory, set_up
+from hfpl.jobs.runtime import set_up
 set_up("cpu", 1, 0)
 for _ in range(40):  # the first ones find their places
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -152,33 +151,3 @@ def test_networks_run_in_float32_on_a_cpu():
     with set_up("cpu", 1, 0).autocast():
         assert not torch.is_autocast_enabled("cpu")
         assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.float32
-
-
-def test_releasing_memory_gives_every_item_in_order():
-    assert list(releasing_memory(range(40))) == list(range(40))
-    assert list(releasing_memory([])) == []
-
-
-_VARYING = """
-import sys, resource, torch
-from hfpl.jobs.runtime import releasing_memory, set_up
-from hfpl.plugins.backbones import build_backbone
-set_up("cpu", 1)
-network = build_backbone("efficientnet_lite", {"size": 0, "stride": 16}).eval()
-sides = [(200 + 37 * number % 180, 380 - 23 * number % 150) for number in range(64)]
-with torch.inference_mode():
-    for height, width in releasing_memory(sides) if sys.argv[1] == "release" else sides:
-        network(torch.zeros(2, 3, height, width).to(memory_format=torch.channels_last))
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
-"""
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="needs glibc")
-def test_images_of_many_sizes_do_not_pile_up_memory(repository):
-    peaks = {}
-    for way in ("keep", "release"):
-        command = [sys.executable, "-c", _VARYING, way]
-        done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=repository)
-        peaks[way] = int(done.stdout)
-    assert peaks["release"] < 0.9 * peaks["keep"]

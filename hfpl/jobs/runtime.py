@@ -3,8 +3,6 @@
 import ctypes
 import os
 import platform
-from collections.abc import Iterable, Iterator
-from typing import TypeVar
 
 import cv2
 import torch
@@ -20,10 +18,7 @@ def device_name(device: torch.device) -> str:
     return f"CPU {platform.machine()}"
 
 
-Item = TypeVar("Item")
-
 _MOST_WORKERS = 8
-_ITEMS_PER_RELEASE = 16
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 """Names of glibc's options, from its malloc.h."""
 
@@ -88,23 +83,11 @@ def _keep_freed_memory() -> None:
     """Have the C library use freed memory again in place of giving it back to the system.
 
     Every step asks for the same tensors, and memory that is new to a process is zeroed a page at a
-    time: thousands of page faults in a step. Where the sizes differ from image to image, go through
-    the images by :func:`releasing_memory`.
+    time: thousands of page faults in a step. Where sizes differ from image to image, pieces stay
+    that nothing fits into: 0.7 GB after 20 photographs are 1.1 after 96 and 1.2 after 250. Giving
+    memory back after each image halves that, and takes 1.6 times as long.
     """
     library = ctypes.CDLL(None)
     if hasattr(library, "mallopt"):  # of glibc
         for option in _TRIM_THRESHOLD, _MMAP_THRESHOLD:
             library.mallopt(option, 2**31 - 1)
-
-
-def releasing_memory(items: Iterable[Item]) -> Iterator[Item]:
-    """The items; after every few, memory that was freed is given back to the system.
-
-    Tensors of another size with every image leave gaps that the next ones do not fit into: of 150
-    photographs a process would keep three times what one takes.
-    """
-    library = ctypes.CDLL(None)
-    for number, item in enumerate(items, start=1):
-        yield item
-        if number % _ITEMS_PER_RELEASE == 0 and hasattr(library, "malloc_trim"):  # of glibc
-            library.malloc_trim(0)

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from hfpl.images.normalise import ColourStatistics, normalise
 from hfpl.jobs.progress import track
-from hfpl.jobs.runtime import releasing_memory
 from hfpl.jobs.settings import Settings
 from hfpl.numerics import Runtime
 from hfpl.plugins.backbones import build_backbone
@@ -45,7 +44,7 @@ def infer_cams(
         write_shard(cams, counts_from=0) as shard,
         track(f"cam infer {cams.stem}", len(content.images), "images") as advance,
     ):
-        for record in releasing_memory(content.images):
+        for record in content.images:
             maps = np.zeros((0, record.height, record.width), np.float32)
             if record.tags:
                 maps = image_cams(trained, root.image(record), record.tags, scales, runtime)

@@ -13,7 +13,6 @@ from PIL import Image
 from hfpl.images.decode import UNREADABLE, decode_image, shrunk_size
 from hfpl.images.palette import class_table, colour_mask, encode_mask
 from hfpl.jobs.progress import track
-from hfpl.jobs.runtime import releasing_memory
 from hfpl.numerics import Runtime
 from hfpl.plugins.refiners import build_refiner
 from hfpl.stages.segment.model import Model, load_model
@@ -80,7 +79,7 @@ def label_photographs(
     labelled = skipped = 0
     batch = Batch("photographs")
     with track("segment", len(photographs), "photographs") as advance:
-        for photograph in releasing_memory(photographs):
+        for photograph in photographs:
             image = None
             with batch.item(photograph.path, "not a readable photograph"):
                 content = photograph.path.read_bytes()

@@ -10,7 +10,6 @@ from torch.nn import functional
 
 from hfpl.images.normalise import normalise
 from hfpl.jobs.progress import track
-from hfpl.jobs.runtime import releasing_memory
 from hfpl.jobs.settings import Settings
 from hfpl.networks.deeplab import DeepLab
 from hfpl.numerics import Runtime
@@ -71,7 +70,7 @@ def _scored(
     scales: Sequence[float],
     runtime: Runtime,
 ) -> Iterator[Scored]:
-    for record in releasing_memory(images):
+    for record in images:
         pixels = np.asarray(root.image(record))
         yield Scored(record.id, pixels, class_probabilities(network, pixels, scales, runtime))
 

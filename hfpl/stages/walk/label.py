@@ -8,7 +8,6 @@ from torch.nn import functional
 
 from hfpl.images.normalise import normalise
 from hfpl.jobs.progress import track
-from hfpl.jobs.runtime import releasing_memory
 from hfpl.jobs.settings import Settings
 from hfpl.networks.affinity import AffinityNetwork
 from hfpl.numerics import Runtime
@@ -55,7 +54,7 @@ def label_shard(
         write_shard(labels, content.classes) as shard,
         track(f"walk {manifest.stem}", len(content.images), "images") as advance,
     ):
-        for record in releasing_memory(content.images):
+        for record in content.images:
             size = (record.height, record.width)
             classes, scores = source.of(record)
             if classes:
