@@ -11,7 +11,7 @@ _RESERVED = (*_BACKGROUND, "void", "ignore", "ignored", "unlabeled", "unlabelled
 """Without the underscores around them that tools write: ``_background_``, ``__ignore__``."""
 _NULLS = ("nan", "none", "null", "n/a", "#n/a", "na", "nil", "-", "--", "—", "?", ".")
 """What programs and people write where there is nothing."""
-_LIST_SIGNS = r"[\[{].*|.*[\]}]|([\"'`´“”‘’«»]).*[\"'`´“”‘’«»]"
+_LIST_SIGNS = r"[\[{].*|.*[\]}]|([\"'`]).*\1|“.*”|‘.*’|«.*»"
 """Names by which a list was written out: ``['dog'``, ``'cat'``, ``'cow']``."""
 _SHOWN = 80
 
