@@ -75,7 +75,8 @@ NAMES = st.text(
     st.characters(exclude_categories=("Cc", "Cs"), exclude_characters="/\\\x85\u2028\u2029"),
     min_size=1,
 ).filter(lambda s: s.strip() == s and s not in (".", ".."))
-NO_CLASSES = [
+NO_CLASSES = {"background", "bg", "void", "ignore", "ignored", "unlabeled", "unlabelled",
+              "nan", "none", "null", "na", "nil"}  # fmt: skip
     "background",
     "bg",
     "void",
