@@ -77,19 +77,6 @@ NAMES = st.text(
 ).filter(lambda s: s.strip() == s and s not in (".", ".."))
 NO_CLASSES = {"background", "bg", "void", "ignore", "ignored", "unlabeled", "unlabelled",
               "nan", "none", "null", "na", "nil"}  # fmt: skip
-    "background",
-    "bg",
-    "void",
-    "ignore",
-    "ignored",
-    "unlabeled",
-    "unlabelled",
-    "nan",
-    "none",
-    "null",
-    "na",
-    "nil",
-]
 TAGS = st.text(st.characters(categories=("L", "N", "M", "So")), min_size=1).filter(
     lambda s: s.casefold() not in NO_CLASSES
 )
