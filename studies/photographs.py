@@ -33,6 +33,7 @@ from hfpl.stages.segment.apply import draw_overlay, label_image
 from hfpl.stages.segment.model import load_model
 from hfpl.storage.atomic import replacing
 from hfpl.storage.reading import ImageRoot
+from studies._finished import add_run, image_root
 
 SHOWN = 260
 """Height of a photograph in a picture of several, in pixels."""
@@ -47,8 +48,7 @@ def main() -> None:
     split.add_argument("out", type=Path)
     split.add_argument("--share", type=float, default=0.25)
     score = actions.add_parser("score")
-    score.add_argument("--params", type=Path, default=Path("params.yaml"))
-    score.add_argument("--results", type=Path, default=Path("results"))
+    add_run(score)
     score.add_argument("--variants", nargs="+", help="default: the one params.yaml names")
     score.add_argument("--split", default="val", choices=("train", "val"))
     score.add_argument("--shards", nargs="+", type=int, help="default: all")
@@ -94,8 +94,7 @@ def print_scores(args: argparse.Namespace) -> None:
     params = load_params(args.params)
     common = args.results / params.dataset
     shards = args.shards or range(params.shards)
-    archive = common / "data" / f"{params.chosen_dataset.format}.zip"
-    root = ImageRoot(archive if archive.exists() else params.chosen_dataset.root)
+    root = image_root(params, common)
     manifests = [common / "data" / f"{args.split}-{k}.json" for k in shards]
     masks = [path.with_suffix(".masks.json") for path in manifests]
     split = read_split(manifests, masks, root)

@@ -21,6 +21,7 @@ from hfpl.stages.cam.calibrate import Cams
 from hfpl.stages.evaluate.score import ScoredSplit, read_split, score_predictions
 from hfpl.stages.pseudo.refine import pseudo_label_scores
 from hfpl.storage.reading import ImageRoot
+from studies._finished import add_run, image_root, manifests_of
 
 SCALES, ITERATIONS = (1.0, 0.5, 0.25), (10, 5)
 
@@ -28,8 +29,7 @@ SCALES, ITERATIONS = (1.0, 0.5, 0.25), (10, 5)
 def main() -> None:
     """Print the table in Markdown."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--params", type=Path, default=Path("params.yaml"))
-    parser.add_argument("--results", type=Path, default=Path("results"))
+    add_run(parser)
     parser.add_argument("--split", default="val", choices=("train", "val"))
     parser.add_argument("--images", type=int, default=60)
     args = parser.parse_args()
@@ -41,14 +41,14 @@ def main() -> None:
 
 def lines(params: Params, common: Path, split: str, images: int) -> Iterator[str]:
     """The table, a row per scale and number of iterations."""
-    manifests = sorted((common / "data").glob(f"{split}-[0-9].json"))
-    archive = common / "data" / f"{params.chosen_dataset.format}.zip"
-    root = ImageRoot(archive if archive.exists() else params.chosen_dataset.root)
+    manifests = manifests_of(params, common, split)
+    root = image_root(params, common)
     scored = read_split(manifests, [path.with_suffix(".masks.json") for path in manifests], root)
     tagged = [record for record in scored.images if record.tags]
     scored = replace(scored, images=tuple(tagged[:: max(1, len(tagged) // images)][:images]))
     calibration = common / params.variant / "cam" / "calibration.json"
-    shards = sorted((common / params.variant / "cam").glob(f"{split}-[0-9].zip"))
+    cam = common / params.variant / "cam"
+    shards = [cam / path.with_suffix(".zip").name for path in manifests]
     cams = Cams(shards, calibration if calibration.exists() else None)
     low, high = params.pseudo.alpha_low, params.pseudo.alpha_high
     yield f"{len(scored.images)} photographs of {split}, one core; mIoU / contour F, %."

@@ -24,13 +24,13 @@ from hfpl.stages.walk.label import load_affinity_network, walked_label
 from hfpl.storage.manifest import read_manifests, read_masks
 from hfpl.storage.reading import ImageRoot
 from hfpl.storage.shards import quantised, restored
+from studies._finished import add_run
 
 
 def main() -> None:
     """Print both tables in Markdown."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--params", type=Path, default=Path("params.yaml"))
-    parser.add_argument("--results", type=Path, default=Path("results"))
+    add_run(parser)
     args = parser.parse_args()
     params = load_params(args.params)
     common = args.results / params.dataset

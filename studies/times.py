@@ -12,16 +12,15 @@ import pandas as pd
 
 from hfpl.params import load_params
 from hfpl.params.root import Params
-from hfpl.storage.manifest import read_manifests
-
-STAGES = ("data", "pretrain", "cam", "pseudo", "affinity", "walk", "segment", "evaluate", "report")
+from hfpl.pipeline import STAGES
+from hfpl.storage.manifest import SPLITS, read_manifests
+from studies._finished import add_run, manifests_of
 
 
 def main() -> None:
     """Print the table in Markdown."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--params", type=Path, default=Path("params.yaml"))
-    parser.add_argument("--results", type=Path, default=Path("results"))
+    add_run(parser)
     args = parser.parse_args()
     params = load_params(args.params)
     print("\n".join(lines(params, args.results / params.dataset)))
@@ -30,10 +29,7 @@ def main() -> None:
 def lines(params: Params, common: Path) -> list[str]:
     """A row per kind of job of the variant that the parameters name, and one for all."""
     images = sum(
-        len(read_manifests([path]).images)
-        for split in ("train", "val")
-        for path in sorted((common / "data").glob(f"{split}-[0-9]*.json"))
-        if "masks" not in path.name
+        len(read_manifests(manifests_of(params, common, split)).images) for split in SPLITS
     )
     records = []
     for own in (common / "data", common / "pretrain", common / params.variant):
