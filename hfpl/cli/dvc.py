@@ -93,7 +93,7 @@ def _run(args: argparse.Namespace) -> str:
 
 
 def _commit(args: argparse.Namespace) -> str:
-    from hfpl.versioning.declare import RESULTS, local_stages, results_of
+    from hfpl.versioning.declare import RESULTS, is_local, local_stages, results_of
     from hfpl.versioning.dvc import run_dvc
     from hfpl.versioning.memory import as_planned
     from hfpl.versioning.records import write_records
@@ -104,8 +104,16 @@ def _commit(args: argparse.Namespace) -> str:
         print(plan.stdout + plan.stderr, file=sys.stderr)
         raise ValueError("the run is not finished: 'snakemake --cores all' first")
     params = load_params(PARAMS)
-    _declare(params, local_stages(DECLARATION))
-    folders = sorted({Path(path).parent for path, _ in results_of(params)})
+    local, results = local_stages(DECLARATION), results_of(params)
+    missing = [p for p, stage in results if not Path(p).is_file() and not is_local(p, stage, local)]
+    if missing:
+        raise ValueError(
+            f"{missing[0]}: not there, and it would be part of the version"
+            f"{f', as {len(missing) - 1} more' if missing[1:] else ''}; make it again: "
+            f"snakemake --cores all -- {' '.join(missing)}"
+        )
+    _declare(params, local)
+    folders = sorted({Path(path).parent for path, _ in results})
     records = write_records(folders, as_planned(Path(RESULTS)))
     run_dvc("commit", "--quiet", "--force")
     return (

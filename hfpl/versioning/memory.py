@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from snakemake.exceptions import WorkflowError
+from snakemake.jobs import Job
 from snakemake.logging import logger
 from snakemake.persistence import RECORD_FORMAT_VERSION, MetadataRecord
 from snakemake.persistence.file import FilePersistence
@@ -95,6 +96,7 @@ class _Overlay:
     def __init__(self, persistence: Any, results: Path) -> None:
         self.store, self.results = persistence, results
         self.memory = Memory(persistence)
+        self.failed: set[str] = set()
         self.delete, self.lock = persistence._delete_record, persistence.lock
 
     @cached_property
@@ -114,6 +116,8 @@ class _Overlay:
             return MetadataRecord(**found) if found else self.memory._read(key)
 
         def write(key: str, record: MetadataRecord) -> None:
+            if key in self.failed:
+                return
             self.settled.contents.pop(Path(key), None)
             self.memory._write(key, record)
 
@@ -135,6 +139,28 @@ class _Overlay:
 
         self.store._read_record, self.store._write_record = read, write
         self.store._delete_record, self.store.lock = delete, lock
+        self._leave_what_failed()
+
+    def _leave_what_failed(self) -> None:
+        """Of a job that fails, leave what was remembered of its results before.
+
+        Snakemake removes the results and notes the job's parameters all the same: the next plan
+        would take them for made with those, and everything behind them for current.
+        """
+        postprocess = Job.postprocess
+
+        async def watched(job: Job, *arguments: Any, error: bool = False, **named: Any) -> None:
+            self.failed = {str(file) for file in job.output} if error else set()
+            try:
+                await postprocess(job, *arguments, error=error, **named)
+            finally:
+                self.failed = set()
+
+        def cleanup(job: Job) -> None:
+            for file in job.output:
+                self.store._unmark_incomplete(str(file))
+
+        Job.postprocess, self.store.cleanup = watched, cleanup
 
     def _write_down(self) -> None:
         settled = self.settled

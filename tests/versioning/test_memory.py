@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 import snakemake.api  # before snakemake.workflow, which imports it in a circle
 from snakemake.exceptions import WorkflowError
+from snakemake.jobs import Job
 from snakemake.persistence import RECORD_FORMAT_VERSION, MetadataRecord
 from snakemake.persistence.file import FilePersistence
 from snakemake.settings.types import PersistenceBackend
@@ -48,6 +49,10 @@ def test_the_store_has_what_is_put_in_its_place():
         "lock": ["self"],
     }
     assert callable(Workflow._prepare_dag)
+    assert list(inspect.signature(FilePersistence.cleanup).parameters) == ["self", "job"]
+    assert callable(FilePersistence._unmark_incomplete)
+    error = inspect.signature(Job.postprocess).parameters["error"]
+    assert (error.default, inspect.iscoroutinefunction(Job.postprocess)) == (False, True)
 
 
 def test_records_are_written_read_and_forgotten(folder):

@@ -1,5 +1,7 @@
 """What one clone has computed another one pulls, and nothing passes for what it is not."""
 
+import os
+
 import pytest
 
 pytestmark = pytest.mark.slow
@@ -61,6 +63,21 @@ def test_an_unfinished_run_is_not_committed(clones):
     assert "the run is not finished" in said
     assert "walk.beta" in said
     one.run("git", "checkout", "-q", "--", "params.yaml")
+
+
+def test_a_deleted_result_is_named_and_no_version_goes_without_it(clones):
+    one, _ = clones
+    model = one.folder / "results/shapes/seam-isl-fsl/segment/network.safetensors"
+    content, times = model.read_bytes(), model.stat()
+    model.unlink()
+    name = str(model.relative_to(one.folder))
+    plan = one.plan()
+    assert "Nothing to be done" in plan
+    assert f"1 results are not here, and nothing that would run needs them: {name};" in plan
+    said = one.run("hfpl", "dvc", "commit", status=1)
+    assert f"{name}: not there, and it would be part of the version; make it again: " in said
+    model.write_bytes(content)
+    os.utime(model, ns=(times.st_atime_ns, times.st_mtime_ns))
 
 
 def test_code_counts_and_what_is_said_about_it_does_not(clones, read_plan, after_walk):

@@ -23,17 +23,19 @@ REPEATED = ("Reasons:", "Some jobs were triggered by provenance", "Rules with pr
 
 def is_told(record):
     """Whether a message of Snakemake reaches a person; a plan's own are replaced by its table."""
+    message = record.getMessage()
+    if message.startswith("Nothing to be done") and (note := missing_note(workflow.dag)):
+        logger.info(note)
     if workflow.dryrun:
         if getattr(record, "event", None) == LogEvent.RUN_INFO:
             if not getattr(workflow, "plan_told", False):
                 workflow.plan_told = True  # Snakemake itself tells it twice.
-                logger.info(
-                    "\n".join([plan_table(workflow.dag), ablation_note(workflow.dag)]).strip("\n")
-                )
+                told = (tell(workflow.dag) for tell in (plan_table, missing_note, ablation_note))
+                logger.info("\n".join(filter(None, told)))
             return False
-        if record.getMessage().startswith(REPEATED):
+        if message.startswith(REPEATED):
             return False
-    return not record.getMessage().startswith(STEPS)
+    return not message.startswith(STEPS)
 
 
 logger.addFilter(is_told)
@@ -55,6 +57,19 @@ def plan_table(dag):
     lines = [f"{rule:{widths[0]}}  {jobs:>{widths[1]}}  {why}" for rule, jobs, why in rows]
     total = sum(counts[name] for name in order)
     return "\n".join(["", *lines, f"{total} jobs would run"])
+
+
+def missing_note(dag):
+    """Which results are not there and stay so: what they were made with has not changed, and nothing
+    that would run needs them."""
+    rests = (job for job in dag.jobs if job.rule.name in JOBS and not dag.needrun(job))
+    missing = sorted(str(file) for job in rests for file in job.output if not Path(file).exists())
+    if not missing:
+        return ""
+    return (
+        f"{len(missing)} results are not here, and nothing that would run needs them: "
+        f"{', '.join(shortened(missing, 3))}; 'snakemake --cores all FILE' makes one again."
+    )
 
 
 def job_reasons(dag, job):
