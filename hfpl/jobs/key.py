@@ -1,8 +1,9 @@
 """Keys of jobs: all that results depend on besides the input files."""
 
+import ast
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 
@@ -10,6 +11,19 @@ def key_digest(key: dict[str, Any]) -> str:
     """Digest of a job's key, 16 hexadecimal digits."""
     text = json.dumps(key, sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def recorded_key(values: Iterable[str]) -> dict[str, Any]:
+    """The key of a job from what Snakemake recorded of a rule's params; empty without one."""
+    found: dict[str, Any] = {}
+    for value in values:
+        try:
+            parsed = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            continue
+        if isinstance(parsed, dict):
+            found |= parsed
+    return found
 
 
 def key_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

@@ -1,16 +1,19 @@
-"""Results that neither the parameters nor a commit refer to: find and remove them."""
+"""Results that neither the parameters nor a commit refer to: find and remove them.
 
-import re
-import shutil
-import subprocess
+Only what a record says was made here is removed, file by file. Folders are left where anything else
+is in them, links are never followed.
+"""
+
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from hfpl.params import Params
 from hfpl.params.runs import ablation_runs, final_runs
 from hfpl.pipeline import STAGES
-from hfpl.versioning.records import result_files, stage_folders
+from hfpl.versioning.owned import files_below, owned_files
+from hfpl.versioning.records import Read, result_files, stage_folders
 
 
 @dataclass(frozen=True)
@@ -20,32 +23,33 @@ class Leftover:
     Attributes:
         path: of it.
         why: in words.
+        files: what may be removed: the file itself, or of a folder what was made here.
+        others: what a folder holds besides.
     """
 
     path: Path
     why: str
-
-    @property
-    def files(self) -> list[Path]:
-        """The file itself, or all below the folder."""
-        if self.path.is_dir() and not self.path.is_symlink():
-            return [path for path in sorted(self.path.rglob("*")) if not path.is_dir()]
-        return [self.path]
+    files: tuple[Path, ...]
+    others: tuple[Path, ...] = field(default=())
 
     @property
     def size(self) -> int:
-        """Bytes of the files; of a link, its own."""
+        """Bytes of what may be removed; of a link, its own."""
         return sum(path.lstat().st_size for path in self.files)
 
 
 def find_leftovers(
-    results: Path, params: Params, planned: Iterable[str], committed: Iterable[str]
+    results: Path,
+    params: Params,
+    planned: Iterable[str],
+    committed: Iterable[str],
+    read: Read,
 ) -> list[Leftover]:
-    """What could be removed below a folder of results, sorted by path.
+    """What nothing refers to below a folder of results, sorted by path.
 
     Folders of data sets, and of variants or their runs, that no parameter names; files in stages'
     folders that are not made with these parameters (other shards, say); checkpoints of trainings
-    that have ended; what killed processes left half written. What a commit's ``dvc.yaml`` names
+    that have ended; what killed processes left half written. What a commit's ``dvc.lock`` names
     stays.
 
     Args:
@@ -53,11 +57,13 @@ def find_leftovers(
         params: the parameters of today.
         planned: results of the chosen data set and variant.
         committed: results that a commit names.
+        read: what Snakemake remembers of a result.
     """
     kept = {Path(path) for path in committed}
     runs = {*params.variants, *ablation_runs(params), *final_runs(params)}
-    stages = list(stage_folders(results))
-    found = [*_folders(results, stages, set(params.datasets), runs, kept)]
+    stages = [f for f in stage_folders(results) if not _is_linked(f, results)]
+    owned = {folder: owned_files(folder, read) for folder in stages}
+    found = [*_folders(results, owned, set(params.datasets), runs, kept)]
     gone = tuple(leftover.path for leftover in found)
     current = results / params.dataset
     in_use = kept | set(_of_every_run(current, params.variant, runs, planned))
@@ -66,44 +72,67 @@ def find_leftovers(
             continue
         if folder.is_relative_to(current):
             strange = (path for path in result_files(folder) if path not in in_use)
-            found += [Leftover(path, "not made with these parameters") for path in strange]
-        for path in sorted(folder.glob("*.checkpoint")):
-            if path.with_suffix(".safetensors").exists():
-                found.append(Leftover(path, "checkpoint of a training that has ended"))
-        found += [Leftover(path, "half written") for path in sorted(folder.glob(".*.part"))]
+            found += [_of_file(path, "not made with these parameters", owned) for path in strange]
+        for path in sorted(owned[folder]):
+            if path.suffix == ".checkpoint" and path.with_suffix(".safetensors").exists():
+                found.append(_of_file(path, "checkpoint of a training that has ended", owned))
+            if path.suffix == ".part":
+                found.append(_of_file(path, "half written", owned))
     return sorted(found, key=lambda leftover: leftover.path)
 
 
-def committed_results() -> set[str]:
-    """Every result that ``dvc.lock`` names in any commit of any branch or tag."""
-    command = ["git", "log", "--all", "-p", "-U0", "--format=", "--", "dvc.lock"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return set(re.findall(r"^\+ *- path: ['\"]?([^'\"\n]+?)['\"]?$", done.stdout, re.MULTILINE))
-
-
 def remove(leftovers: Iterable[Leftover], forget: Callable[[Path], None]) -> None:
-    """Remove them, and have Snakemake forget each file."""
+    """Remove what was made here, have Snakemake forget it, and remove folders left empty."""
     for leftover in leftovers:
         for path in leftover.files:
             forget(path)
-        if leftover.path.is_dir() and not leftover.path.is_symlink():
-            shutil.rmtree(leftover.path)
-        else:
-            leftover.path.unlink()
+            path.unlink(missing_ok=True)
+        if leftover.files and leftover.path.is_dir():
+            _remove_empty(leftover.path)
+
+
+def _remove_empty(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            _remove_empty(path)
+    with suppress(OSError):  # It holds something.
+        folder.rmdir()
+
+
+def _is_linked(folder: Path, results: Path) -> bool:
+    """Whether a folder lies behind a link below the results, where other results may lie too."""
+    parts = folder.relative_to(results).parts
+    return any(results.joinpath(*parts[:n]).is_symlink() for n in range(1, len(parts) + 1))
+
+
+def _of_file(path: Path, why: str, owned: dict[Path, set[Path]]) -> Leftover:
+    if path in owned[path.parent]:
+        return Leftover(path, why, (path,))
+    return Leftover(path, why, (), (path,))
 
 
 def _folders(
-    results: Path, stages: list[Path], datasets: set[str], runs: set[str], kept: set[Path]
+    results: Path,
+    owned: dict[Path, set[Path]],
+    datasets: set[str],
+    runs: set[str],
+    kept: set[Path],
 ) -> Iterator[Leftover]:
     """Folders of data sets and variants, told by the folders of stages that are in them."""
-    for dataset in sorted({results / f.relative_to(results).parts[0] for f in stages}):
+    for dataset in sorted({results / f.relative_to(results).parts[0] for f in owned}):
         if dataset.name not in datasets and not _holds(dataset, kept):
-            yield Leftover(dataset, "no data set of params.yaml")
+            yield _of_folder(dataset, "no data set of params.yaml", owned)
             continue
-        variants = {f.parent for f in stages if f.is_relative_to(dataset)}
+        variants = {f.parent for f in owned if f.is_relative_to(dataset)}
         for variant in sorted(variants - {dataset}):
             if variant.name not in runs and not _holds(variant, kept):
-                yield Leftover(variant, "no variant of params.yaml")
+                yield _of_folder(variant, "no variant of params.yaml", owned)
+
+
+def _of_folder(folder: Path, why: str, owned: dict[Path, set[Path]]) -> Leftover:
+    files = {path for stage in owned if stage.is_relative_to(folder) for path in owned[stage]}
+    others = (path for path in files_below(folder) if path not in files)
+    return Leftover(folder, why, tuple(sorted(files)), tuple(others))
 
 
 def _holds(folder: Path, kept: set[Path]) -> bool:

@@ -50,6 +50,16 @@ def locked_objects(folder: Path = Path()) -> list[Object]:
     ]
 
 
+def named_results(text: str) -> set[str]:
+    """Paths of the results that the text of a ``dvc.lock`` names, also of a damaged one."""
+    try:
+        outs = list(_outs(load_yaml(text)["stages"]))
+        return {str(out["path"]) for out in outs if isinstance(out, dict) and "path" in out}
+    except (YAMLError, KeyError, TypeError, AttributeError):
+        lines = re.findall(r"""\bpath: *['"]?([^'"\n]+?)['"]? *$""", text, re.MULTILINE)
+        return set(lines)
+
+
 def _outs(stages: Mapping[str, Any]) -> Iterator[Any]:
     for stage in stages.values():
         outs = stage.get("outs") or [] if isinstance(stage, dict) else []

@@ -85,12 +85,12 @@ def settle(results: Path, read: Read) -> Settled:
     folders = list(stage_folders(results))
     noted = _Checksums(folders, read)
     for folder in folders:
-        record, digest = _read_record(folder)
+        record, digest = read_record(folder)
         files = {path: read(path) for path in result_files(folder)}
-        moved = [path for path, own in files.items() if not _is_remembered(path, own)]
-        came = {path for path in moved if _is_recorded(path, record)}
+        moved = [path for path, own in files.items() if not is_remembered(path, own)]
+        came = {path for path in moved if is_recorded(path, record)}
         if record and (came or before.get(str(folder)) != digest):
-            came |= {path for path in files.keys() - came if _is_recorded(path, record)}
+            came |= {path for path in files.keys() - came if is_recorded(path, record)}
         for path in sorted(came):
             settled.contents[path] = _timed(path, record[path.name]["metadata"])
             settled.restored.append(path)
@@ -129,7 +129,7 @@ def write_records(folders: Iterable[Path], read: Read) -> list[Path]:
         entries = {}
         for path in result_files(folder):
             own = read(path)
-            if own is None or not _is_remembered(path, own):
+            if own is None or not is_remembered(path, own):
                 raise ValueError(f"{path}: not made by a run here; run 'snakemake --cores all'")
             kept = {name: value for name, value in own.items() if name not in _TIMES}
             entries[path.name] = {"sha256": file_sha256(path), "metadata": kept}
@@ -148,16 +148,16 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _is_remembered(path: Path, own: dict[str, Any] | None) -> bool:
+def is_remembered(path: Path, own: dict[str, Any] | None) -> bool:
     """Whether Snakemake's memory is of this very file."""
     return bool(own) and abs((own.get("endtime") or 0) - path.stat().st_mtime) < _SAME_TIME
 
 
-def _is_recorded(path: Path, record: dict[str, Any]) -> bool:
+def is_recorded(path: Path, record: dict[str, Any]) -> bool:
     return path.name in record and record[path.name]["sha256"] == file_sha256(path)
 
 
-def _read_record(folder: Path) -> tuple[dict[str, Any], str]:
+def read_record(folder: Path) -> tuple[dict[str, Any], str]:
     """A folder's record and the digest of its file; empty where there is none."""
     path = folder / RECORD
     if not path.is_file():

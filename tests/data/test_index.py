@@ -3,6 +3,7 @@
 import hashlib
 import io
 import os
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -13,12 +14,12 @@ from PIL import Image
 from hfpl.images.palette import encode_mask
 from hfpl.plugins.formats import layout as voc
 from hfpl.plugins.formats.indexing import write_index
-from hfpl.plugins.formats.interface import fingerprint
 from hfpl.plugins.formats.mask_files import listed_masks, write_mask_manifests
 from hfpl.plugins.formats.subset import chosen_images
 from hfpl.plugins.formats.voc import InVocLayout
 from hfpl.plugins.formats.voc import Settings as VocSettings
 from hfpl.plugins.formats.voc import build as build_voc
+from hfpl.storage.fingerprint import fingerprint
 from hfpl.storage.manifest import read_manifests, read_masks, shard_of
 from hfpl.storage.reading import ImageRoot
 
@@ -250,7 +251,7 @@ def test_a_fingerprint_stays_until_a_file_of_its_part_changes(root):
     image, annotation = root / voc.IMAGES / "t3.jpg", root / voc.ANNOTATIONS / "t3.xml"
     changes = [
         (set(), lambda: (root / "notes.txt").write_text("beside the data")),
-        (IMAGES, lambda: os.utime(image, ns=(1, image.stat().st_mtime_ns + 1))),
+        (set(), lambda: os.utime(image, ns=(1, image.stat().st_mtime_ns + 1))),
         (IMAGES, lambda: image.write_bytes(image.read_bytes() + b"\0")),
         (IMAGES, lambda: image.rename(image.with_name("t3b.jpg"))),
         (MASKS, lambda: (root / voc.MASKS / "new.png").write_bytes(b"")),
@@ -267,19 +268,42 @@ def test_a_fingerprint_stays_until_a_file_of_its_part_changes(root):
         seen = found
 
 
-def test_a_fingerprint_is_that_of_names_sizes_and_times_in_the_order_of_names(root):
+def test_a_fingerprint_is_that_of_names_and_contents_in_the_order_of_names(root):
     (root / voc.MASKS / "folder.png").mkdir()
     (root / voc.MASKS / "link.png").symlink_to(root / voc.CLASS_FILE)
-    lines = []
+    whole, files = hashlib.sha256(), 0
     for folder in (voc.MASKS, voc.LISTS):
         for name in sorted(os.listdir(root / folder)) if (root / folder).exists() else []:
-            path = f"{root}/{folder}/{name}"
-            if not os.path.isdir(path):
-                time = os.stat(path).st_mtime_ns
-                lines.append(f"{folder}/{name} {os.path.getsize(path)} {time}\n")
-    assert len(lines) > 4
-    expected = hashlib.sha256("".join(lines).encode()).hexdigest()[:16]
-    assert fingerprint(root, PARTS["masks"]) == expected
+            path = root / folder / name
+            if path.is_file():
+                content = hashlib.sha256(path.read_bytes()).hexdigest()
+                whole.update(f"{folder}/{name}\0{content}".encode())
+                files += 1
+    assert files > 4
+    assert fingerprint(root, PARTS["masks"]) == whole.hexdigest()[:16]
+
+
+def test_a_copy_has_the_same_fingerprint(root, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(root, copy, copy_function=shutil.copyfile)  # without the times
+    assert fingerprint(copy, PARTS["images"]) == fingerprint(root, PARTS["images"])
+
+
+def test_files_are_read_once_as_long_as_they_look_the_same(root, tmp_path):
+    image, seen = root / voc.IMAGES / "t3.jpg", tmp_path / "seen.json"
+    before = fingerprint(root, PARTS["images"], seen)
+    assert not seen.exists()  # A file of this very second may change once more unseen.
+    for path in root.rglob("*"):
+        os.utime(path, ns=(1, 10**18))
+    assert fingerprint(root, PARTS["images"], seen) == before
+    content = image.read_bytes()
+    image.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    os.utime(image, ns=(1, 10**18))
+    assert fingerprint(root, PARTS["images"], seen) == before  # by its looks
+    os.utime(image, ns=(1, 10**18 + 1))
+    assert fingerprint(root, PARTS["images"], seen) != before
+    seen.write_text("[[")
+    assert fingerprint(root, PARTS["images"], seen) != before
 
 
 @pytest.mark.parametrize("part", sorted(BOTH))

@@ -115,6 +115,20 @@ def test_changes_are_noticed_and_masks_are_scored(finished, snakemake):
     assert "Nothing to be done" in snakemake(finished, "-n").stdout
 
 
+def test_photographs_with_other_times_or_not_at_hand_change_nothing(finished, snakemake):
+    root, away = finished / ROOT, finished / "away"
+    for path in root.rglob("*"):
+        os.utime(path, ns=(1, 10**18))
+    assert "Nothing to be done" in snakemake(finished, "-n").stdout
+    root.rename(away)
+    assert "Nothing to be done" in snakemake(finished, "--cores", "2").stdout
+    done = snakemake(finished, "--cores", "2", "--forcerun", "cam_infer")
+    assert done.returncode == 1
+    assert f"params.yaml: datasets.nasty.root: {ROOT}: no such folder" in done.stdout
+    away.rename(root)
+    assert "Nothing to be done" in snakemake(finished, "-n").stdout
+
+
 def test_a_mistake_in_the_list_costs_nothing_that_was_made(finished, snakemake):
     labels = finished / ROOT / "labels.csv"
     before = labels.read_bytes()

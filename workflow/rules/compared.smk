@@ -28,7 +28,7 @@ def ablation_keys(comparison):
     weights = given_weights(PARAMS, TRAINED if final else ["cam"])
     content = [file_digest(file for file in weights if Path(file).is_file())]
     if not FORMAT.archived:
-        content += [FORMAT.fingerprint(part) for part in ("images", "masks")]
+        content += [content_of(part) for part in ("images", "masks")]
     runs = RUNS[comparison](PARAMS)
     return {run: run_key(run_params(run), content, final=final) for run in runs}
 

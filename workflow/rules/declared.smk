@@ -2,7 +2,10 @@
 
 import json
 
+from hfpl.jobs.key import recorded_key
 from hfpl.pipeline import JOBS, targets
+from hfpl.storage.fingerprint import ABSENT
+from hfpl.versioning.memory import as_planned
 
 
 def inputs(job):
@@ -48,18 +51,31 @@ def place(job):
 def key(job):
     """What a job depends on besides its inputs, as ONE dict: Snakemake compares values alone.
 
-    Of a data set's folder, names, sizes and times of the files stand for their content.
+    Of a data set's folder, its files count.
     """
 
     def of(wildcards):
         params = run_params(wildcards.get("variant"))
         found = HandedOver(job.key(params))
         if job.folder and not FORMAT.archived:
-            found["content"] = FORMAT.fingerprint(job.folder)
+            found["content"] = content_of(job.folder)
         found.located = job.located(params)
         return found
 
     return of
+
+
+@cache
+def content_of(part):
+    """Fingerprint of a part of the data set's folder. Where the folder is not at hand, that of the
+    files which the results here were made from: what is done stays done."""
+    found = FORMAT.fingerprint(part)
+    if found == ABSENT:
+        (job,) = (job for job in JOBS.values() if job.folder == part)
+        read = as_planned(Path(CONFIG.results))
+        record = read(Path(job.outputs[0].patterns(PARAMS, COMMON)[0])) or {}
+        found = recorded_key(record.get("params") or []).get("content", found)
+    return found
 
 
 class HandedOver(dict):

@@ -1,10 +1,8 @@
 # What a person reads of a run and of a plan: one line per job, and of 'snakemake -n' a table.
 
-import ast
-
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from hfpl.jobs.key import key_changes
+from hfpl.jobs.key import key_changes, recorded_key
 
 # The scheduler's steps tell a person nothing, and no level of --quiet leaves them out without
 # leaving out errors.
@@ -81,8 +79,10 @@ def job_reasons(dag, job):
     changed = workflow.persistence.params_changed(job)
     if changed:
         params = run_params(job.wildcards.get("variant"))
-        keys = (as_key(values, params) for values in (changed.only_old, changed.only_new))
-        yield from key_changes(*keys)
+        keys = (recorded_key(values) for values in (changed.only_old, changed.only_new))
+        yield from key_changes(
+            *({params.file_key(name): value for name, value in key.items()} for key in keys)
+        )
     if reason.code_changed:
         yield "its rule"
     if reason.incomplete_output:
@@ -96,19 +96,6 @@ def job_reasons(dag, job):
     if reason.updated_input_run and not reason.missing_output:
         makers = {other.rule.name for other in dag.dependencies[job] if dag.needrun(other)}
         yield from sorted(makers)
-
-
-def as_key(values, params):
-    """The key of a job from what Snakemake recorded of a rule's params, as params.yaml has it."""
-    found = {}
-    for value in values:
-        try:
-            parsed = ast.literal_eval(value)
-        except (ValueError, SyntaxError):
-            continue
-        if isinstance(parsed, dict):
-            found |= {params.file_key(name): value for name, value in parsed.items()}
-    return found
 
 
 def shortened(reasons, most=4):

@@ -1,12 +1,11 @@
 """What a format of data sets offers: where its images come from, how they are indexed."""
 
-import hashlib
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from hfpl.plugins.formats.sources import Source
+from hfpl.storage.fingerprint import fingerprint
 
 Part = Literal["images", "masks"]
 """``images``: images, tags and lists. ``masks``: what they are scored against, and its lists."""
@@ -71,41 +70,9 @@ class Format:
         raise NotImplementedError
 
     def fingerprint(self, part: Part) -> str:
-        """Digest of names, sizes and times of a part's files in ``root``, subfolders included.
+        """Digest of a part's files in ``root``, subfolders included, by their contents.
 
-        Cheap to take. A changed, added or removed file changes it. ``absent`` where there is no
-        such folder, so that a plan needs no data.
+        It is taken anew when names, sizes or times of files are others. ``absent`` where there is
+        no such folder, so that a plan needs no data.
         """
         return fingerprint(Path(self.settings.root), self.parts[part])
-
-
-def fingerprint(root: Path, names: Sequence[str]) -> str:
-    """As :meth:`Format.fingerprint`, of files and folders below a root, or of all of a zip."""
-    digest = hashlib.sha256()
-    if not root.exists():
-        return "absent"
-    if root.is_file():
-        digest.update(f"{root.stat().st_size} {root.stat().st_mtime_ns}".encode())
-    for name in names:
-        for file, status in _files(root / name):
-            # Not every file name is valid Unicode.
-            digest.update(os.fsencode(f"{name}/{file}"))
-            digest.update(f" {status.st_size} {status.st_mtime_ns}\n".encode())
-    return digest.hexdigest()[:16]
-
-
-def _files(path: Path) -> Iterator[tuple[str, os.stat_result]]:
-    """Names below a folder, sorted, and status of its files, or of a file; one call each."""
-    if path.is_file():
-        yield path.name, path.stat()
-        return
-    if not path.is_dir():
-        return
-    with os.scandir(path) as entries:
-        found = sorted(entries, key=lambda entry: entry.name)
-    for entry in found:
-        if entry.is_file():
-            yield entry.name, entry.stat()
-        elif entry.is_dir(follow_symlinks=False):
-            for name, status in _files(Path(entry.path)):
-                yield f"{entry.name}/{name}", status

@@ -1,0 +1,97 @@
+"""What files lie below a folder, as one digest that changes with their names and contents."""
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
+from hfpl.storage.atomic import write_json
+from hfpl.storage.digest import sha256_of
+
+ABSENT = "absent"
+"""Fingerprint of a folder that is not there, so that a plan needs no data."""
+SEEN = Path(".snakemake/hfpl-fingerprints.json")
+"""How folders looked (names, sizes and times of their files) → fingerprint."""
+
+_MOST = 100
+_SETTLED = 1.0
+"""Seconds after which a further change of a file is sure to change its time."""
+
+
+def fingerprint(root: Path, names: Sequence[str], seen: Path = SEEN) -> str:
+    """Digest of the files of some folders, subfolders included, 16 hexadecimal digits.
+
+    Files are read when the folders look other than before, by names, sizes and times of
+    modification. A copy elsewhere has the same fingerprint.
+
+    Args:
+        root: folder, or a zip that stands for all of it.
+        names: folders and files below it.
+        seen: file that remembers fingerprints, written where it can be.
+    """
+    if not root.exists():
+        return ABSENT
+    files = [("", root, root.stat())] if root.is_file() else list(_files(root, names))
+    looks = hashlib.sha256(os.fsencode(root.absolute()))
+    for name, _, status in files:
+        # Not every file name is valid Unicode.
+        looks.update(os.fsencode(name))
+        looks.update(f" {status.st_size} {status.st_mtime_ns}\n".encode())
+    known = _read(seen)
+    if looks.hexdigest() not in known:
+        known[looks.hexdigest()] = _of_contents(files)
+        newest = max((status.st_mtime for _, _, status in files), default=0.0)
+        if newest < time.time() - _SETTLED:
+            with suppress(OSError):
+                write_json(seen, [*known.items()][-_MOST:])
+    return known[looks.hexdigest()]
+
+
+def _of_contents(files: Sequence[tuple[str, Path, os.stat_result]]) -> str:
+    digest = hashlib.sha256()
+    with ThreadPoolExecutor() as threads:
+        contents = threads.map(_content, (path for _, path, _ in files))
+        for (name, _, _), content in zip(files, contents, strict=True):
+            digest.update(os.fsencode(name) + b"\0" + content.encode())
+    return digest.hexdigest()[:16]
+
+
+def _content(path: Path) -> str:
+    try:
+        return sha256_of(path)
+    except OSError:
+        return "unreadable"  # The index says so, a plan goes without.
+
+
+def _files(root: Path, names: Sequence[str]) -> Iterator[tuple[str, Path, os.stat_result]]:
+    for name in names:
+        for file, path, status in _below(root / name):
+            yield f"{name}/{file}", path, status
+
+
+def _below(path: Path) -> Iterator[tuple[str, Path, os.stat_result]]:
+    """Files below a folder, sorted by name, with their status, or a file; one call each."""
+    if path.is_file():
+        yield path.name, path, path.stat()
+        return
+    if not path.is_dir():
+        return
+    with os.scandir(path) as entries:
+        found = sorted(entries, key=lambda entry: entry.name)
+    for entry in found:
+        if entry.is_file():
+            yield entry.name, Path(entry.path), entry.stat()
+        elif entry.is_dir(follow_symlinks=False):
+            for name, file, status in _below(Path(entry.path)):
+                yield f"{entry.name}/{name}", file, status
+
+
+def _read(seen: Path) -> dict[str, str]:
+    try:
+        return {str(looks): str(found) for looks, found in json.loads(seen.read_text("utf-8"))}
+    except (OSError, ValueError, TypeError):
+        return {}  # not there, or half written when the power went
