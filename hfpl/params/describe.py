@@ -1,6 +1,7 @@
 """Documentation of every parameter, from the typed models."""
 
 import types
+from collections.abc import Iterable
 from typing import Annotated, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
@@ -51,15 +52,13 @@ def _models(annotation: object) -> list[type[BaseModel]]:
 
 
 def _type(field: FieldInfo) -> str:
-    bounds = " ".join(filter(None, map(_bound, field.metadata)))
-    return f"{_name(field.annotation)} {bounds}".strip()
+    return _bounded(_name(field.annotation), field.metadata)
 
 
 def _name(annotation: object) -> str:
     origin, parts = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        bounds = " ".join(filter(None, map(_bound, _constraints(parts[1:]))))
-        return f"{_name(parts[0])} {bounds}".strip()
+        return _bounded(_name(parts[0]), _constraints(parts[1:]))
     if origin is Literal:
         return " or ".join(f"`{p}`" for p in parts)
     if origin in (Union, types.UnionType):
@@ -77,13 +76,20 @@ def _constraints(metadata: tuple) -> list[object]:
     return [c for m in metadata for c in (m.metadata if isinstance(m, FieldInfo) else [m])]
 
 
-_SIGNS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<", "min_length": "length ≥",
-          "max_length": "length ≤"}  # fmt: skip
-
-
-def _bound(constraint: object) -> str:
-    return " ".join(
-        f"{sign} {getattr(constraint, name)}"
-        for name, sign in _SIGNS.items()
-        if getattr(constraint, name, None) is not None
-    )
+def _bounded(name: str, constraints: Iterable[object]) -> str:
+    """A type with its bounds: ``int 1 to 1000``, ``float > 0, ≤ 16``, ``list of 1 to 16 float``."""
+    found = {
+        bound: value
+        for bound in ("ge", "gt", "le", "lt", "min_length", "max_length")
+        for constraint in constraints
+        if (value := getattr(constraint, bound, None)) is not None
+    }
+    if name.startswith("list of ") and "max_length" in found:
+        least, most = found.get("min_length", 0), found["max_length"]
+        number = f"{least}" if least == most else f"{least} to {most}"
+        return f"list of {number} {name.removeprefix('list of ')}"
+    shown = {k: f"{v:g}" if isinstance(v, float) else f"{v}" for k, v in found.items()}
+    if {"ge", "le"} <= shown.keys():
+        return f"{name} {shown['ge']} to {shown['le']}"
+    signs = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
+    return f"{name} {', '.join(f'{signs[k]} {v}' for k, v in shown.items() if k in signs)}".strip()

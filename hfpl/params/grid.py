@@ -14,7 +14,7 @@ ALONE = "none"
 class Grid(Section):
     """Variants that there are: <method> and <method>-<losses>, for each pair."""
 
-    methods: Annotated[list[Name], Field(min_length=1)] = Field(
+    methods: Annotated[list[Name], Field(min_length=1, max_length=100)] = Field(
         description="CAM methods: files in hfpl/plugins/methods"
     )
     losses: dict[Name, AddedLosses] = Field(

@@ -1,7 +1,7 @@
 """The whole of ``params.yaml``."""
 
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
@@ -9,7 +9,7 @@ from hfpl.params.ablation import Ablation
 from hfpl.params.dataset import Dataset
 from hfpl.params.grid import Grid, with_rows
 from hfpl.sections.network import Network
-from hfpl.sections.section import Count, Name, Section
+from hfpl.sections.section import Name, Section
 from hfpl.stages.affinity.params import Affinity
 from hfpl.stages.cam.params import SUPERVISED, Cam, Variant
 from hfpl.stages.evaluate.params import Evaluate
@@ -25,7 +25,9 @@ class Params(Section):
 
     dataset: Name = Field(description="which entry of datasets to use")
     variant: Name = Field(description="which entry of variants to run")
-    shards: Count = Field(description="files that each split's per-image results are spread over")
+    shards: Annotated[int, Field(ge=1, le=1000)] = Field(
+        description="files that each split's per-image results are spread over"
+    )
     datasets: dict[Name, Dataset] = Field(description="data sets by name")
     grid: Grid
     variants: dict[Name, Variant] = Field(

@@ -1,8 +1,10 @@
 """The dense CRF, of pseudo-labels and of the segmentation network's test."""
 
+from typing import Annotated
+
 from pydantic import Field
 
-from hfpl.sections.section import Count, Positive, Section
+from hfpl.sections.section import Positive, Section
 
 
 class CrfGaussian(Section):
@@ -23,6 +25,6 @@ class CrfBilateral(Section):
 class Crf(Section):
     """Dense CRF with two pairwise kernels."""
 
-    iterations: Count = Field(description="of mean-field inference")
+    iterations: Annotated[int, Field(ge=1, le=1000)] = Field(description="of mean-field inference")
     gaussian: CrfGaussian
     bilateral: CrfBilateral

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from hfpl.sections.section import Name, Section
+from hfpl.sections.section import Name, Section, Text
 
 Options = dict[str, Any]
 """Keyword arguments of a plug-in's ``build``; its file says which there are and their types."""
@@ -30,11 +30,13 @@ def _starts_stage(value: str) -> str:
 def _weights_file(value: str, words: str) -> str:
     if PurePath(value).suffix.lower() not in WEIGHT_ENDINGS:
         raise ValueError(f"should be {words} or a file ending in {', '.join(WEIGHT_ENDINGS)}")
+    if "{" in value or "}" in value:  # In Snakemake's paths they are wildcards.
+        raise ValueError("should be a file whose path has no braces; rename it or link to it")
     return value
 
 
 StageWeights = Annotated[
-    str,
+    Text,
     AfterValidator(_starts_stage),
     Field(
         title="network, or a file for this stage alone",
@@ -53,7 +55,7 @@ class Network(Section):
 
     backbone: Name = Field(description="name of a file in hfpl/plugins/backbones")
     options: Options = Field(description="keyword arguments of its build()")
-    weights: Annotated[str, AfterValidator(_starts_all)] = Field(
+    weights: Annotated[Text, AfterValidator(_starts_all)] = Field(
         title="imagenet, pretrain, none, or a file (.safetensors, .pth, .params)",
         description="'imagenet' (those that belong to the backbone; 'hfpl weights' shows them), "
         "'pretrain' (made by the stage pretrain), 'none' (random), or a file: .safetensors, .pth "

@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
+from hfpl.sections import section as words
 from hfpl.sections.refined import Refined
 from hfpl.sections.suggest import suggest
 
@@ -43,8 +44,8 @@ def check_options(
     wrong = [o for o in options if o in required and not _fits(options[o], required[o])]
     return [
         *(f"{options_key}.{o}: unknown option of '{name}'{suggest(o, required)}" for o in unknown),
-        *(f"{options_key}.{o}: missing; '{name}' needs {required[o]}" for o in missing),
-        *(f"{options_key}.{o}: should be {required[o]}, found {options[o]!r}" for o in wrong),
+        *(f"{options_key}.{o}: missing; '{name}' needs {_shown(required[o])}" for o in missing),
+        *(f"{options_key}.{o}: {_why_not(options[o], required[o])}" for o in wrong),
     ]
 
 
@@ -125,24 +126,45 @@ def _scan(package: str) -> dict[str, dict[str, str] | None]:
 
 
 def _fits(value: object, annotation: str) -> bool:
-    """Whether a value has the type of an annotation made of the types below."""
-    if annotation not in _TYPES:
-        return True  # A type of the plug-in's own: its build checks it.
+    """Whether a value has the type of an annotation, as far as its words are known here."""
+    return not _why_not(value, annotation)
+
+
+def _shown(annotation: str) -> str:
+    return "it" if "[" in annotation else annotation
+
+
+def _why_not(value: object, annotation: str) -> str:
+    """Why a value has not the type of an annotation, in words; empty where it has."""
+    kind = _type_of(annotation)
     try:
-        _TYPES[annotation].validate_python(value)
-    except ValidationError:
-        return False
-    return True
+        if kind:
+            kind.validate_python(value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        why = f"should be {annotation}" if annotation in _TYPES else first["msg"].lower()
+        return f"{why.removeprefix('input ')}, found {value!r}"[:200]
+    return ""
 
 
-_STRICT = ConfigDict(strict=True, allow_inf_nan=False)
-_TYPES = {
-    name: TypeAdapter(kind, config=_STRICT)
-    for name, kind in {
-        "bool": bool, "int": int, "float": float, "str": str,
-        "list[int]": list[int], "list[float]": list[float], "list[str]": list[str],
-    }.items()
-}  # fmt: skip
+@cache
+def _type_of(annotation: str) -> TypeAdapter | None:
+    """The type that an annotation of a plug-in's ``build`` names; None for one of its own, which
+    its ``build`` checks."""
+    try:
+        # The code of a plug-in, which runs anyway; nothing of a parameter file comes here.
+        kind = eval(annotation, {"__builtins__": {}}, _WORDS)
+        return TypeAdapter(kind, config=ConfigDict(strict=True, allow_inf_nan=False))
+    except (NameError, SyntaxError):
+        return None
+
+
+_TYPES = {"bool": bool, "int": int, "float": float, "str": str}
+_WORDS = {
+    **_TYPES,
+    **{"list": list, "Annotated": Annotated, "Literal": Literal, "Field": Field},
+    **{name: value for name, value in vars(words).items() if name[0].isupper()},
+}
 
 
 def _options(build: ast.FunctionDef) -> dict[str, str]:

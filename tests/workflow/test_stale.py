@@ -25,7 +25,7 @@ def finished(micro_run, tmp_path) -> Path:
 
 
 def test_a_training_that_fails_is_asked_for_again(finished, snakemake, write_params, read_plan):
-    write_params(finished, "micro", "segment.optimiser.lr=1.0e+30")
+    write_params(finished, "micro", "segment.optimiser.lr=1.0e+6")
     for _ in range(2):
         done = snakemake(finished, "--cores", "2")
         assert done.returncode == 1

@@ -5,6 +5,7 @@ TensorFlow's "same" does: where the padding is odd in sum, the larger half lies 
 """
 
 from itertools import accumulate
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -42,7 +43,7 @@ IMAGENET = (
 """Weights of :class:`hfpl.networks.weights.published.Published`, with the classifier's."""
 
 
-def build(*, size: int, stride: int) -> "EfficientNetLite":
+def build(*, size: Literal[0, 1, 2], stride: Literal[8, 16]) -> "EfficientNetLite":
     """Build EfficientNet-Lite.
 
     Args:
@@ -90,7 +91,7 @@ class EfficientNetLite(Backbone):
         stride: 8, 16, or 32 as published.
     """
 
-    def __init__(self, size: int, stride: int) -> None:
+    def __init__(self, size: Literal[0, 1, 2], stride: Literal[8, 16]) -> None:
         super().__init__()
         width, depth = _SCALES[size]
         self._conv_stem = _SameConv(3, _STEM, 3, 2)

@@ -4,6 +4,8 @@ Layers carry torchvision's names, so that its ImageNet weights load. As there, a
 shrinks does so in its 3x3 convolution.
 """
 
+from typing import Literal
+
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -24,7 +26,7 @@ IMAGENET = (
 """Weights of :class:`hfpl.networks.weights.published.Published`, with the classifier's."""
 
 
-def build(*, stride: int, frozen_layers: int) -> "ResNet50":
+def build(*, stride: Literal[8, 16], frozen_layers: Literal[0, 1, 2, 3, 4]) -> "ResNet50":
     """Build ResNet-50.
 
     Args:
@@ -55,7 +57,7 @@ class ResNet50(Backbone):
     Batch statistics and affine parameters stay as loaded; the first parts are frozen.
     """
 
-    def __init__(self, stride: int, frozen_layers: int) -> None:
+    def __init__(self, stride: Literal[8, 16], frozen_layers: Literal[0, 1, 2, 3, 4]) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(3, 64, 7, stride=2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(64)

@@ -1,13 +1,21 @@
 """A small residual network for small images: trains on two CPU cores in minutes."""
 
+from typing import Annotated, Literal
+
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
 from hfpl.networks.interface import Backbone, Features
+from hfpl.sections.section import Count, Width
 
 
 def build(
-    *, stride: int, widths: list[int], blocks: list[int], train_batchnorm: bool
+    *,
+    stride: Literal[4, 8],
+    widths: Annotated[list[Width], Field(min_length=5, max_length=5)],
+    blocks: Annotated[list[Count], Field(min_length=4, max_length=4)],
+    train_batchnorm: bool,
 ) -> "SmallBackbone":
     """Build the small backbone.
 

@@ -4,18 +4,22 @@ The library needs torchvision, and so another torch than the project's: an envir
 (docs/weights.md). Weights are files with timm's names.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
 from hfpl.images.normalise import ColourStatistics
 from hfpl.networks.interface import Backbone, Features
+from hfpl.sections.section import Text
 
 _NAMES = ("conv4", "conv5", "conv6")
 
 
-def build(*, name: str, maps: list[int], fixed_norms: bool) -> "TimmBackbone":
+def build(
+    *, name: Text, maps: Annotated[list[int], Field(min_length=3, max_length=3)], fixed_norms: bool
+) -> "TimmBackbone":
     """Build a network of timm.
 
     Args:

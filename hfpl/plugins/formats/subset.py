@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from hfpl.sections.section import Count, Section
+from hfpl.sections.section import Count, Section, Text
 
 SUBSET_READS = ("only", "limit")
 """Keys of :class:`Subset`, for the formats' declarations of what they read."""
@@ -16,7 +16,7 @@ SUBSET_READS = ("only", "limit")
 class Subset(Section):
     """Which photographs of a data set are taken."""
 
-    only: Annotated[list[str], Field(min_length=1)] | None = Field(
+    only: Annotated[list[Text], Field(min_length=1, max_length=1000)] | None = Field(
         title="classes to keep; null: all",
         description="classes to keep: photographs are taken whose tags are all among them, one at "
         "least; null: all classes and photographs",

@@ -8,22 +8,22 @@ from pydantic import Field
 
 from hfpl.plugins.formats.interface import Files, Format
 from hfpl.plugins.formats.subset import SUBSET_READS, Subset
-from hfpl.sections.section import Section
+from hfpl.sections.section import FileName, Section, Text
 
 
 class Lists(Section):
     """Names of the lists in ``ImageSets/Segmentation`` (without ``.txt``)."""
 
-    training: str = Field(min_length=1, description="images to train on (VOC: trainaug)")
-    train: str = Field(min_length=1, description="training images that are scored")
-    val: str = Field(min_length=1, description="validation images, all scored")
+    training: FileName = Field(description="images to train on (VOC: trainaug)")
+    train: FileName = Field(description="training images that are scored")
+    val: FileName = Field(description="validation images, all scored")
 
 
 class Settings(Subset):
     """A folder in the layout of PASCAL VOC 2012."""
 
     format: Literal["voc"] = Field(description="a file or folder in hfpl/plugins/formats")
-    root: str = Field(min_length=1, description="folder that holds JPEGImages, Annotations, …")
+    root: Text = Field(min_length=1, description="folder that holds JPEGImages, Annotations, …")
     lists: Lists
 
 

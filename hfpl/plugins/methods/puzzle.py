@@ -9,12 +9,13 @@ from torch.nn import functional
 
 from hfpl.plugins.methods.cam import CamNetwork, soft_margin
 from hfpl.plugins.methods.interface import MethodLoss, Term, View
+from hfpl.sections.section import NonNegative
 
 _RISE = 0.5
 """Share of the training over which the reconstruction's weight grows."""
 
 
-def build(backbone: nn.Module, num_classes: int, *, alpha: float) -> "PuzzleNetwork":
+def build(backbone: nn.Module, num_classes: int, *, alpha: NonNegative) -> "PuzzleNetwork":
     """Build PuzzleCAM's network.
 
     Args:

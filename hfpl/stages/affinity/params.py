@@ -5,14 +5,14 @@ from typing import Annotated
 from pydantic import Field
 
 from hfpl.sections.network import StageNetwork, StageWeights
-from hfpl.sections.section import Count, Section
+from hfpl.sections.section import Batch, Crop, Epochs, Section, Width
 from hfpl.sections.training import ColourJitter, Optimiser
 
 
 class AffinityAugmentation(Section):
     """Colour jitter, crop and flip of the affinity network's training images."""
 
-    crop: int = Field(ge=16, description="side of the crop in pixels")
+    crop: Crop = Field(description="side of the crop in pixels")
     jitter: ColourJitter
 
 
@@ -21,11 +21,13 @@ class Affinity(Section):
 
     network: StageNetwork
     weights: StageWeights
-    radius: int = Field(ge=2, description="pairs closer than this, in cells of the feature map")
-    channels: Annotated[list[Count], Field(min_length=3, max_length=3)] = Field(
+    radius: int = Field(
+        ge=2, le=32, description="pairs closer than this, in cells of the feature map"
+    )
+    channels: Annotated[list[Width], Field(min_length=3, max_length=3)] = Field(
         description="widths of f8_3, f8_4 and f8_5"
     )
-    epochs: Count = Field(description="passes over the training images")
-    batch: Count = Field(description="images of a step, of all GPUs together")
+    epochs: Epochs = Field(description="passes over the training images")
+    batch: Batch = Field(description="images of a step, of all GPUs together")
     optimiser: Optimiser
     augmentation: AffinityAugmentation

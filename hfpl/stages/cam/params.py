@@ -6,12 +6,15 @@ from pydantic import Field, model_validator
 
 from hfpl.sections.network import Options, StageNetwork, StageWeights
 from hfpl.sections.section import (
-    Count,
+    Batch,
+    Crop,
+    Epochs,
     Fraction,
     Interval,
     Name,
     NonNegative,
     Positive,
+    Scales,
     Section,
     Seed,
 )
@@ -59,7 +62,9 @@ class ImportanceSampling(Section):
     """Importance sampling loss (ISL)."""
 
     weight: Fraction = Field(description="lambda: share of ISL in the classification term")
-    samples: Count = Field(description="positions drawn per image and class")
+    samples: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        description="positions drawn per image and class"
+    )
     start: Fraction = Field(
         title="share of the training before ISL counts; 0: the paper's",
         description="share of the training that is done before ISL counts; 0: from the first step "
@@ -76,7 +81,7 @@ class FeatureSimilarity(Section):
         "softmax probabilities (its predecessor's, twice the sum)",
     )
     weight: NonNegative = Field(description="of the loss in the total")
-    mu: float = Field(
+    mu: Annotated[float, Field(ge=-100, le=100)] = Field(
         title="shift of the colour gate; larger: fewer colours group",
         description="shift of the colour gate: colours further apart than 1 / (1 + e^mu) of the "
         "range repel, so that a larger mu groups fewer colours together",
@@ -92,7 +97,7 @@ class FeatureSimilarity(Section):
 class Augmentation(Section):
     """Random resize, flip, colour jitter and crop of the CAM network's training images."""
 
-    crop: int = Field(ge=16, description="side of the crop in pixels")
+    crop: Crop = Field(description="side of the crop in pixels")
     resize: Interval = Field(description="range of the long side after resizing, in crops")
     jitter: ColourJitter
 
@@ -100,9 +105,7 @@ class Augmentation(Section):
 class CamInference(Section):
     """Multi-scale inference; every scale is run plain and mirrored."""
 
-    scales: Annotated[list[Positive], Field(min_length=1)] = Field(
-        description="of the image; each is run plain and mirrored"
-    )
+    scales: Scales = Field(description="of the image; each is run plain and mirrored")
 
 
 class Calibration(Section):
@@ -121,8 +124,8 @@ class Cam(Section):
     methods: dict[Name, Options] = Field(description="keyword arguments of each method's build()")
     network: StageNetwork
     weights: StageWeights
-    epochs: Count = Field(description="passes over the training images")
-    batch: Count = Field(description="images of a step, of all GPUs together")
+    epochs: Epochs = Field(description="passes over the training images")
+    batch: Batch = Field(description="images of a step, of all GPUs together")
     optimiser: Optimiser
     augmentation: Augmentation
     isl: ImportanceSampling

@@ -10,7 +10,7 @@ from hfpl.sections.section import Fraction, Name, Section
 class Evaluate(Section):
     """Scores against the ground truth."""
 
-    metrics: Annotated[list[Name], Field(min_length=1)] = Field(
+    metrics: Annotated[list[Name], Field(min_length=1, max_length=100)] = Field(
         title="files in hfpl/plugins/metrics; miou is needed",
         description="names of files in hfpl/plugins/metrics, in the order of the table's columns; "
         "miou among them, which the curve of the CAMs is of",

@@ -2,13 +2,22 @@
 
 from pydantic import Field, model_validator
 
-from hfpl.sections.section import Fraction, Positive, Section
+from hfpl.sections.section import (
+    Batch,
+    Count,
+    Epochs,
+    Fraction,
+    NonNegative,
+    Positive,
+    Section,
+    Seed,
+)
 
 
 class Pretrain(Section):
     """A stand-in for ImageNet: classify generated pictures of one object each."""
 
-    images: int = Field(ge=1, description="number of generated pictures")
+    images: Count = Field(description="number of generated pictures")
     size: int = Field(ge=32, le=512, description="side of a picture in pixels")
     classes: int = Field(ge=2, le=6, description="number of classes")
     min_extent: Fraction = Field(description="smallest object, as a share of the picture's side")
@@ -18,11 +27,11 @@ class Pretrain(Section):
         description="strength of the body's texture, which a class shares with its partner",
     )
     head_fraction: Fraction = Field(description="glyph radius, as a share of the body's radius")
-    epochs: int = Field(ge=1, description="passes over the pictures")
-    batch: int = Field(ge=1, description="pictures of a step")
-    lr: float = Field(gt=0, description="learning rate of AdamW")
-    weight_decay: float = Field(ge=0, description="weight decay of AdamW")
-    seed: int = Field(ge=0, lt=2**32, description="seed of the pictures and of the training")
+    epochs: Epochs = Field(description="passes over the pictures")
+    batch: Batch = Field(description="pictures of a step")
+    lr: Positive = Field(description="learning rate of AdamW")
+    weight_decay: NonNegative = Field(description="weight decay of AdamW")
+    seed: Seed = Field(description="seed of the pictures and of the training")
 
     @model_validator(mode="after")
     def _ordered(self) -> "Pretrain":

@@ -2,12 +2,12 @@
 
 from pydantic import Field
 
-from hfpl.sections.section import Positive, Section
+from hfpl.sections.section import Power, Section
 
 
 class Walk(Section):
     """Random walk over the affinities."""
 
-    background_power: Positive = Field(description="alpha of (1 - max CAM)^alpha")
-    beta: Positive = Field(description="elementwise power of the affinities")
+    background_power: Power = Field(description="alpha of (1 - max CAM)^alpha")
+    beta: Power = Field(description="elementwise power of the affinities")
     log_steps: int = Field(ge=0, le=12, description="the walk takes 2^log_steps steps")

@@ -7,12 +7,11 @@ from typing import Literal
 from pydantic import Field
 
 from hfpl.plugins.formats.downloaded import DownloadedFormat
-from hfpl.plugins.formats.sources import Source
+from hfpl.plugins.formats.sources import Source, SourceFiles
 from hfpl.plugins.formats.subset import Subset
-from hfpl.sections.section import Section
 
 
-class Sources(Section):
+class Sources(SourceFiles):
     """Archives of COCO: the images and masks of 2017, divided as in 2014."""
 
     train_images: Source

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from hfpl.plugins.formats.interface import Files, Format
-from hfpl.sections.section import Section
+from hfpl.sections.section import Section, Text
 
 
 class Settings(Section):
@@ -14,7 +14,7 @@ class Settings(Section):
     ``masks/``."""
 
     format: Literal["folder"] = Field(description="a file or folder in hfpl/plugins/formats")
-    root: str = Field(min_length=1, description="folder that holds images and labels.csv")
+    root: Text = Field(min_length=1, description="folder that holds images and labels.csv")
     max_side: int = Field(
         title="larger photographs are shrunk to this, and their masks",
         ge=32,

@@ -4,7 +4,10 @@ The features of every position are drawn to the prototype of its class, within a
 the two; docs/method.md, 7.3.
 """
 
+from typing import Annotated
+
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -25,18 +28,19 @@ from hfpl.plugins.methods.seam import (
     compared_channels,
 )
 from hfpl.plugins.methods.seam.losses import select_channels
+from hfpl.sections.section import Fraction, NonNegative, Share, Width
 
 
 def build(
     backbone: nn.Module,
     num_classes: int,
     *,
-    view_size: int,
-    pcm_channels: list[int],
-    dropout: float,
-    projection: int,
-    background: float,
-    weight: float,
+    view_size: Annotated[int, Field(ge=2, le=4096)],
+    pcm_channels: Annotated[list[Width], Field(min_length=2, max_length=2)],
+    dropout: Share,
+    projection: Width,
+    background: Fraction,
+    weight: NonNegative,
 ) -> "PpcNetwork":
     """Build PPC's network.
 

@@ -6,9 +6,10 @@ CAMs; regularisation makes both views agree.
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -23,15 +24,16 @@ from hfpl.plugins.methods.seam.losses import (
     present_classes,
     select_channels,
 )
+from hfpl.sections.section import Share, Width
 
 
 def build(
     backbone: nn.Module,
     num_classes: int,
     *,
-    view_scale: float,
-    pcm_channels: list[int],
-    dropout: float,
+    view_scale: Annotated[float, Field(gt=0, lt=1)],
+    pcm_channels: Annotated[list[Width], Field(min_length=2, max_length=2)],
+    dropout: Share,
 ) -> "SeamNetwork":
     """Build SEAM's network.
 
