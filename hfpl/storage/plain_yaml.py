@@ -22,7 +22,7 @@ def load_yaml(text: str) -> Any:
     """Content of a YAML 1.2 text.
 
     Refused are names for parts (``&x``, ``*x``), which may stand for more than any memory holds,
-    tags (``!!bool``), and what lies in more than 32 brackets.
+    tags (``!!bool``), keys that are no text, and what lies in more than 32 brackets.
 
     Raises:
         YAMLError: the text is none, or holds what is refused.
@@ -41,11 +41,35 @@ def load_yaml(text: str) -> Any:
             depth -= isinstance(event, CollectionEndEvent)
             if depth > DEEPEST:
                 raise YAMLError(f"{where}: more than {DEEPEST} brackets within each other")
-        return YAML(typ="safe", pure=True).load(text)
+        content = YAML(typ="safe", pure=True).load(text)
     except YAMLError:
         raise
     except Exception as error:  # Of a number, date or escape that cannot be, any.
-        raise YAMLError(f"a value that cannot be: {str(error)[:100]}") from None
+        raise YAMLError(f"{_line_of_error(text)}: {str(error)[:100]}") from None
+    _check_keys(content)
+    return content
+
+
+def _line_of_error(text: str) -> str:
+    """Where the first value stands that cannot be read, and how it begins."""
+    for event in YAML(typ="safe", pure=True).parse(text):
+        if isinstance(event, ScalarEvent) and event.style is None:
+            try:
+                YAML(typ="safe", pure=True).load(event.value)
+            except Exception:
+                return f"line {event.start_mark.line + 1}: '{event.value[:20]}' cannot be a value"
+    return "a value that cannot be"
+
+
+def _check_keys(content: Any) -> None:
+    if isinstance(content, dict):
+        for key, value in content.items():
+            if not isinstance(key, str):
+                raise YAMLError(f"the key {str(key)[:40]} is no text: put it in quotes")
+            _check_keys(value)
+    elif isinstance(content, list):
+        for value in content:
+            _check_keys(value)
 
 
 def _tag(event: NodeEvent) -> str | None:

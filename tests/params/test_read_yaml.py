@@ -61,6 +61,11 @@ def test_a_key_twice_is_an_error_at_its_line(read, content, line):
         ("a: 1\n---\nb: 1\n", "document"),
         ("\x00", "character"),
         ("a: *nothing\n", "names for parts"),
+        ("a: 1\nb: 2020-13-45", "line 2: '2020-13-45' cannot be a value: month must be in 1..12"),
+        (f"a: 1\nb: {'9' * 5000}", "line 2: '99999999999999999999' cannot be a value: Exceeds"),
+        ("5: 2", "the key 5 is no text: put it in quotes"),
+        ("a: [{~: 1}]", "the key None is no text"),
+        ("? [a, b]\n: 2", "the key ('a', 'b') is no text"),
     ],
 )
 def test_broken_yaml_is_explained(read, content, word):
