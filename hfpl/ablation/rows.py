@@ -61,7 +61,8 @@ def _without_metrics(key: dict[str, Any]) -> dict[str, Any]:
 def _jobs_behind(params: Params, final: bool) -> list[str]:
     names = list(JOBS)
     last = "evaluate_table" if final else "cam_infer"
-    behind = [*names[: names.index(last) + 1], *([] if final else ["evaluate_cams"])]
+    rest = [] if final else ["cam_calibrate", "evaluate_cams"]
+    behind = [*names[: names.index(last) + 1], *rest]
     return [name for name in behind if JOBS[name].when(params) and name != "segment_model"]
 
 

@@ -38,6 +38,7 @@ class File:
             where there is one for each; or a function, where the parameters decide.
         help: what the command says of it.
         over: splits of which the job takes the files of all shards.
+        scored: whether of train it takes no more shards than ``evaluate.train_shards``.
         many: whether the job takes several files.
         optional: whether it may be left out.
         order: the job runs after it is made, and never because it changed.
@@ -49,6 +50,7 @@ class File:
     path: str | Paths
     help: str
     over: tuple[str, ...] = ()
+    scored: bool = False
     many: bool = False
     optional: bool = False
     order: bool = False
@@ -73,8 +75,12 @@ class File:
         return [
             filled(whole, {"split": split, "shard": shard})
             for split in self.over
-            for shard in range(params.shards)
+            for shard in range(self._shards(params, split))
         ]
+
+    def _shards(self, params: Params, split: str) -> int:
+        few = params.evaluate.train_shards if self.scored and split == "train" else None
+        return few or params.shards
 
     def as_input(self, name: str, help: str, **more: Any) -> "File":
         """The same file as another job takes it."""

@@ -123,6 +123,7 @@ def _cross_checks(params: Params) -> list[str]:
         *check_refiner("pseudo", params.pseudo),
         *check_refiner("segment.test", params.segment.test),
         *_metric_checks(evaluate.metrics),
+        *_shard_checks(params),
     ]
     for method in evaluate.background_score:
         found += check_name(f"evaluate.background_score.{method}", methods, method)
@@ -172,6 +173,13 @@ def _network_checks(params: Params) -> list[str]:
                 "name a file, or 'none'"
             )
     return found
+
+
+def _shard_checks(params: Params) -> list[str]:
+    few = params.evaluate.train_shards
+    if few is None or few <= params.shards:
+        return []
+    return [f"evaluate.train_shards: {few} of {params.shards} shards cannot be; see 'shards'"]
 
 
 def _metric_checks(metrics: list[str]) -> list[str]:

@@ -7,7 +7,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from hfpl.jobs.settings import Settings
-from hfpl.params.load import validate_params
+from hfpl.params.load import ParamsError, validate_params
 from hfpl.params.presets import preset_names, preset_text
 from hfpl.pipeline import JOBS, made_by
 
@@ -56,3 +56,25 @@ def test_what_a_job_declares_is_in_the_parameters(preset, name):
     assert all(key.startswith(("cam.methods.", "network.options")) for key in empty)
     assert isinstance(job.settings(params), Settings)
     assert all(" " in unit for unit in job.key(params)["code"].split(", "))
+
+
+def test_a_comparison_looks_at_as_many_shards_of_train_as_it_is_told():
+    text = preset_text("photographs", ["shards=5", "evaluate.train_shards=1"])
+    params = validate_params(YAML(typ="safe", pure=True).load(text))
+    for name in ("cam_calibrate", "evaluate_cams"):
+        (one,) = JOBS[name].made(params, "x")
+        assert {path for path in one.inputs if "train-" in path} == {
+            path.replace("-1", "-0") for path in one.inputs if "train-" in path
+        }
+        assert any(path.endswith("/cam/train-0.zip") for path in one.inputs)
+        assert "evaluate.train_shards" in JOBS[name].values(params)
+    (one,) = JOBS["cam_train"].made(params, "x")
+    assert "x/data/train-4.json" in one.inputs
+    (one,) = JOBS["evaluate_cams"].made(params, "x")
+    assert sum("/cam/val-" in path for path in one.inputs) == 5
+
+
+def test_more_shards_than_there_are_cannot_be_scored():
+    text = preset_text("photographs", ["shards=2", "evaluate.train_shards=3"])
+    with pytest.raises(ParamsError, match="evaluate.train_shards: 3 of 2 shards cannot be"):
+        validate_params(YAML(typ="safe", pure=True).load(text))

@@ -1,5 +1,7 @@
 """Jobs of stage cam."""
 
+from dataclasses import replace
+
 from hfpl.jobs.job import File, Job, Names, Params
 from hfpl.stages.data.job import CHECKED, MANIFEST, TRAIN_MANIFESTS
 from hfpl.stages.pretrain.job import backbone_plugin, backbone_reads, start_reads, start_weights
@@ -73,14 +75,20 @@ INFER = Job(
     minutes=240,
 )
 
+
+def scored_reads(params: Params) -> list[str]:
+    """What says which CAMs of train are looked at, where not all are."""
+    return [] if params.evaluate.train_shards is None else ["evaluate.train_shards"]
+
+
 CALIBRATE = Job(
     "cam_calibrate",
     "find the power that makes the CAMs fit the thresholds",
     "hfpl.stages.cam.calibrate:calibrate_cams",
-    reads=lambda params: ["cam.calibration"],
+    reads=lambda params: ["cam.calibration", *scored_reads(params)],
     inputs=(
-        TRAIN_MANIFESTS,
-        INFER["cams"].as_input("cams", "shards of CAMs of train", over=("train",)),
+        replace(TRAIN_MANIFESTS, scored=True),
+        INFER["cams"].as_input("cams", "shards of CAMs of train", over=("train",), scored=True),
     ),
     outputs=(File("calibration", "{variant}/cam/calibration.json", "power to write (.json)"),),
     images=True,

@@ -1,7 +1,9 @@
 """Jobs of stage evaluate."""
 
+from dataclasses import replace
+
 from hfpl.jobs.job import SPLITS, File, Job, Names, Params, filled
-from hfpl.stages.cam.job import CALIBRATION, INFER, from_tags
+from hfpl.stages.cam.job import CALIBRATION, INFER, from_tags, scored_reads
 from hfpl.stages.data.job import TRUTH
 from hfpl.stages.pseudo.job import PSEUDO
 from hfpl.stages.segment.job import TEST
@@ -44,10 +46,11 @@ CAMS = Job(
         f"evaluate.background_score.{params.chosen_variant.method}",
         "chosen.variant.method",
         "evaluate.metrics",
+        *scored_reads(params),
     ],
     inputs=(
-        *TRUTH,
-        INFER["cams"].as_input("results", "shards of CAMs, all splits", over=SPLITS),
+        *(replace(file, scored=True) for file in TRUTH),
+        INFER["cams"].as_input("results", "shards of CAMs", over=SPLITS, scored=True),
         CALIBRATION,
     ),
     outputs=(File("out", "{variant}/evaluate/cam.json", "scores to write (.json)"),),
