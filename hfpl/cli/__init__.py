@@ -6,7 +6,7 @@ import sys
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from importlib import import_module
 from pathlib import Path
 
@@ -168,6 +168,7 @@ def _messages(log: Path | None) -> Iterator[None]:
 
 def _append(log: Path | None, text: str) -> None:
     if log and text:
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("a", encoding="utf-8") as file:
-            file.write(text.rstrip() + "\n")
+        with suppress(OSError):  # The disk may be full, which is what the text says.
+            log.parent.mkdir(parents=True, exist_ok=True)
+            with log.open("a", encoding="utf-8") as file:
+                file.write(text.rstrip() + "\n")

@@ -52,12 +52,20 @@ def decode_mask(content: bytes) -> np.ndarray:
             neither a palette nor one channel.
     """
     with opened(content) as image:
+        if image.format in ("JPEG", "MPO"):
+            raise ValueError("JPEG, which blurs labels; save it as PNG")
         if image.mode not in ("P", "L"):
             raise ValueError(f"a label map has a palette or one channel, found mode {image.mode}")
         if image.mode == "L" and image.format == "PNG" and content[24] < 8:
             # Pillow would stretch the labels to 0 to 255.
             raise ValueError(f"a grey label map has 8 bits a pixel, found {content[24]}")
         return np.array(image)
+
+
+def mask_palette(content: bytes) -> bytes | None:
+    """Red, green and blue of each label of a palette PNG, one after the other; else None."""
+    with opened(content) as image:
+        return bytes(image.getpalette("RGB")) if image.mode == "P" else None
 
 
 def colour_mask(mask: np.ndarray) -> np.ndarray:

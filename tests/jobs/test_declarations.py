@@ -75,6 +75,5 @@ def test_a_comparison_looks_at_as_many_shards_of_train_as_it_is_told():
 
 
 def test_more_shards_than_there_are_cannot_be_scored():
-    text = preset_text("photographs", ["shards=2", "evaluate.train_shards=3"])
     with pytest.raises(ParamsError, match="evaluate.train_shards: 3 of 2 shards cannot be"):
-        validate_params(YAML(typ="safe", pure=True).load(text))
+        preset_text("photographs", ["shards=2", "evaluate.train_shards=3"])

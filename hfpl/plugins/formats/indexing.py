@@ -1,14 +1,18 @@
 """Write the manifests of a data set in VOC's layout: what each shard of each split holds."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hfpl.jobs.progress import track
 from hfpl.plugins.formats import layout as voc
+from hfpl.plugins.formats.plausible import copies
 from hfpl.plugins.formats.records import image_record, write_split
 from hfpl.plugins.formats.subset import chosen_classes, chosen_images
 from hfpl.storage.manifest import Manifest
 from hfpl.storage.reading import ImageRoot
+
+logger = logging.getLogger(__name__)
 
 
 def write_index(
@@ -56,6 +60,9 @@ def write_index(
     for split, whole in wholes.items():
         if not whole.images:
             raise ValueError(f"datasets.{dataset}.only: no {split} image has these classes alone")
+    for line in copies(wholes):
+        logger.warning("data index: warning: %s", line)
+    for split, whole in wholes.items():
         write_split(whole, manifests[split])
     return {split: len(whole.images) for split, whole in wholes.items()}
 

@@ -3,14 +3,18 @@
 Apart from the images' index: a new or changed mask is evaluated, and re-runs no training.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 
 from hfpl.jobs.progress import track
 from hfpl.plugins.formats import layout as voc
 from hfpl.plugins.formats.interface import Files
+from hfpl.plugins.formats.plausible import MasksLook
 from hfpl.plugins.formats.records import mask_record
 from hfpl.storage.manifest import read_manifests, write_masks
 from hfpl.storage.reading import ImageRoot
+
+logger = logging.getLogger(__name__)
 
 
 def listed_masks(
@@ -59,6 +63,7 @@ def write_mask_manifests(
             that is no class.
     """
     content = {}
+    seen = MasksLook(_classes_of(manifests))
     with track("data masks", len(found), "masks") as advance:
         for split, files in manifests.items():
             if len(files) != len(masks[split]):
@@ -73,8 +78,17 @@ def write_mask_manifests(
                 content[out] = []
                 for image in manifest.images:
                     if image.id in found:
-                        record = mask_record(root, image, found[image.id], len(own) + 1, labels)
+                        mask = found[image.id]
+                        record, look = mask_record(root, image, mask, len(own) + 1, labels)
                         content[out].append(record)
+                        seen.add(split, look)
                         advance()
+    for line in seen.warnings(f"{root.root}"):
+        logger.warning("data masks: warning: %s", line)
     for out, records in content.items():
         write_masks(out, records)
+
+
+def _classes_of(manifests: Files) -> Sequence[str]:
+    first = next(file for files in manifests.values() for file in files)
+    return read_manifests([first]).classes

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hfpl.images.decode import UNREADABLE, decode_image, image_size
-from hfpl.images.palette import IGNORE, decode_mask
+from hfpl.images.palette import IGNORE, decode_mask, mask_palette
 from hfpl.plugins.formats.class_names import check_classes
+from hfpl.plugins.formats.plausible import MaskLook, look_at
 from hfpl.storage.manifest import (
     ImageRecord,
     Manifest,
@@ -53,8 +54,8 @@ def mask_record(
     file: str,
     num_classes: int,
     labels: tuple[int, ...] | None = None,
-) -> MaskRecord:
-    """Record of the mask of an image.
+) -> tuple[MaskRecord, MaskLook]:
+    """Record of the mask of an image, and what is seen of it.
 
     Args:
         num_classes: C of the file's labels, background included.
@@ -66,7 +67,7 @@ def mask_record(
     """
     content = root.read(file)
     try:
-        mask = decode_mask(content)
+        mask, palette = decode_mask(content), mask_palette(content)
     except UNREADABLE as error:
         raise ValueError(f"{root.root}/{file}: not a readable mask: {error}") from None
     if mask.shape != (image.height, image.width):
@@ -82,8 +83,10 @@ def mask_record(
             f"labels are 0 for background, 1 to {num_classes - 1} for the classes in their order, "
             f"{IGNORE} for what is not scored"
         )
-    plain = labels is None or labels == tuple(range(1, num_classes))
-    return MaskRecord(image.id, file, hashlib.sha256(content).hexdigest(), () if plain else labels)
+    plain = tuple(range(1, num_classes))
+    own = () if labels is None or labels == plain else labels
+    record = MaskRecord(image.id, file, hashlib.sha256(content).hexdigest(), own)
+    return record, look_at(file, image, mask, palette, labels or plain)
 
 
 def write_split(whole: Manifest, manifests: Sequence[Path]) -> None:

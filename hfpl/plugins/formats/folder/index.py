@@ -2,6 +2,7 @@
 
 import difflib
 import hashlib
+import logging
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,10 +21,13 @@ from hfpl.plugins.formats.class_names import (
 from hfpl.plugins.formats.folder import Settings
 from hfpl.plugins.formats.folder.labels import LABEL_FILE, LabelRow, counted, read_labels
 from hfpl.plugins.formats.layout import CLASS_FILE
+from hfpl.plugins.formats.plausible import copies
 from hfpl.plugins.formats.records import shrunk_record, write_split
 from hfpl.sections.suggest import suggest
 from hfpl.storage.manifest import SPLITS, Manifest
 from hfpl.storage.reading import ImageRoot
+
+logger = logging.getLogger(__name__)
 
 IMAGES = "images"
 
@@ -84,6 +88,8 @@ def write_folder_index(
                 images.append(shrunk_record(root, photo.id, file, tags, settings.max_side))
                 advance()
             content[split] = Manifest(dataset, split, classes, tuple(images))
+    for line in copies(content):
+        logger.warning("data index: warning: %s", line)
     for split, whole in content.items():
         write_split(whole, manifests[split])
     return _summary(members, classes, notes)
