@@ -74,11 +74,15 @@ def colour_mask(mask: np.ndarray) -> np.ndarray:
 
 
 def class_table(classes: Sequence[str]) -> str:
-    """CSV of all labels, their names and colours, from the names of the foreground classes."""
+    """CSV of all labels, their names and colours, from the names of the foreground classes.
+
+    A name that a spreadsheet would take for a formula has an apostrophe before it.
+    """
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(["label", "name", "red", "green", "blue"])
     colours = voc_palette()
     for label, name in enumerate(["background", *classes]):
-        writer.writerow([label, name, *colours[label]])
+        text = f"'{name}" if name.startswith(("=", "+", "-", "@")) else name
+        writer.writerow([label, text, *colours[label]])
     return buffer.getvalue()

@@ -1,6 +1,7 @@
 """Label maps as PNG files in PASCAL VOC's colours."""
 
 import contextlib
+import csv
 import io
 import struct
 import zlib
@@ -13,7 +14,14 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image
 
-from hfpl.images.palette import IGNORE, colour_mask, decode_mask, encode_mask, voc_palette
+from hfpl.images.palette import (
+    IGNORE,
+    class_table,
+    colour_mask,
+    decode_mask,
+    encode_mask,
+    voc_palette,
+)
 
 MASKS = arrays.arrays(np.uint8, st.tuples(st.integers(1, 20), st.integers(1, 20)))
 
@@ -119,3 +127,11 @@ def test_official_masks_have_this_palette(photographs: Path):
         with Image.open(file) as image:
             official = np.array(image.convert("RGB"))
         assert np.array_equal(colour_mask(decode_mask(file.read_bytes())), official)
+
+
+def test_no_spreadsheet_takes_a_class_for_a_formula():
+    names = ["=1+1", "+cat", "-dog", "@SUM(A1)", "a=b", "it's"]
+    rows = list(csv.DictReader(io.StringIO(class_table(names))))
+    assert [row["name"] for row in rows] == [
+        "background", "'=1+1", "'+cat", "'-dog", "'@SUM(A1)", "a=b", "it's",
+    ]  # fmt: skip

@@ -11,11 +11,13 @@ from PIL import Image
 
 from hfpl.cli import main
 from hfpl.images.palette import decode_mask, encode_mask
+from hfpl.params.presets import preset_text
 from hfpl.storage.shards import Shard
 
 pytestmark = pytest.mark.slow
 
-ROOT = "it's <b>my $HOME; ü"
+ROOT = "it's <b>my $HOME; ü {PARAMS.ablation.remark} {os.environ[HOME]} {x}"
+REMARK = "x'; touch PWNED; : '$(touch PWNED) `touch PWNED` {PARAMS.variant} {x!r:>{y}}"
 NAMES = ["a b", "it's", 'say "x"', "ünï", "$HOME", "a;b", "<b>bold", "-rf", "50%", "{x}", "a&b",
          "`id`", "#1", "*", "a.b", "日本"]  # fmt: skip
 TAGS = ("<b>cat</b>", "$x$ it's", '"grüne" Wiese\'')
@@ -28,7 +30,8 @@ def finished(tmp_path_factory, snakemake, write_params) -> Path:
     folder = tmp_path_factory.mktemp("folder")
     write_photographs(folder / ROOT)
     entry = json.dumps({"format": "folder", "root": ROOT, "max_side": 48, "val_share": 0.25})
-    write_params(folder, "micro", "dataset=nasty", f"datasets.nasty={entry}", "shards=1")
+    settings = ("dataset=nasty", f"datasets.nasty={entry}", "shards=1")
+    write_params(folder, "micro", *settings, f"ablation.remark={json.dumps(REMARK)}")
     done = snakemake(folder, "--cores", "2")
     assert done.returncode == 0, done.stdout
     return folder
@@ -70,6 +73,25 @@ def test_every_photograph_gets_masks(finished, tmp_path):
             assert mask.shape == size
             assert mask.max() <= len(TAGS)
     assert (finished / RUN / "segment" / "model.safetensors").exists()
+
+
+def test_no_text_of_the_parameters_is_run_or_filled_in(finished, snakemake):
+    runs = ("ablation.variants=[cam]", "ablation.seeds=[0]", "ablation.sweeps={}")
+    entry = {"format": "folder", "root": ROOT, "max_side": 48, "val_share": 0.25}
+    given = ("dataset=nasty", f"datasets.nasty={json.dumps(entry)}", "shards=1")
+    text = preset_text("micro", (*given, *runs, f"ablation.remark={json.dumps(REMARK)}"))
+    params = finished / "params.yaml"
+    before = params.read_text("utf-8")
+    params.write_text(text, "utf-8")
+    done = snakemake(finished, "--cores", "2", "--config", "rows=rows", "--", "ablation")
+    assert done.returncode == 0, done.stdout
+    table = next((finished / "results").rglob("ablation/table.md")).read_text("utf-8")
+    assert "{PARAMS.variant}" in table
+    params.write_text(before, "utf-8")
+    assert not list(finished.rglob("PWNED"))
+    told = os.environ["HOME"] + " {x}"
+    logs = [p for p in finished.rglob("*.log") if told in p.read_text("utf-8", "replace")]
+    assert logs == []
 
 
 def test_without_masks_nothing_is_scored_and_the_words_say_so(finished, capsys):
