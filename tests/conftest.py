@@ -5,8 +5,10 @@ import json
 import os
 import tarfile
 import threading
+import time
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -65,15 +67,17 @@ class Served:
     """A file of the test server, and how it misbehaves.
 
     ``cuts``: after how many bytes the connection ends, one entry per answer until none is left.
+    ``length``: what it says of its length, -1: nothing. ``pause``: seconds after each twentieth.
     """
 
     content: bytes = b""
     ranges: bool = True
     cuts: list[int] = field(default_factory=list)
-    states: list[int] = field(default_factory=list)
+    states: list[int | tuple[int, str]] = field(default_factory=list)
     redirect: str | None = None
     kind: str | None = "application/octet-stream"
     length: int | None = None
+    pause: float = 0
 
 
 class Server:
@@ -105,7 +109,7 @@ class Server:
         file = self.files.get(name)
         state = 404 if file is None else file.states.pop(0) if file.states else 200
         if state != 200:
-            to.send_error(state)
+            to.send_error(*(state if isinstance(state, tuple) else (state,)))
             return
         if file.redirect:
             to.send_response(302)
@@ -125,9 +129,16 @@ class Server:
             to.send_header("Content-Range", f"bytes {start}-{last}/{last + 1}")
         if file.kind:
             to.send_header("Content-Type", file.kind)
-        to.send_header("Content-Length", str(file.length or len(rest)))
+        if file.length != -1:
+            to.send_header("Content-Length", str(file.length or len(rest)))
         to.end_headers()
-        to.wfile.write(rest[: file.cuts.pop(0)] if file.cuts else rest)
+        rest = rest[: file.cuts.pop(0)] if file.cuts else rest
+        with suppress(BrokenPipeError, ConnectionResetError):  # whoever asked has gone
+            for start in range(0, len(rest), len(rest) // 20 or 1) if file.pause else ():
+                to.wfile.write(rest[start : start + (len(rest) // 20 or 1)])
+                time.sleep(file.pause)
+            if not file.pause:
+                to.wfile.write(rest)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from pathlib import Path
 from hfpl import __version__
 from hfpl.distributed.process import rank
 from hfpl.jobs.alone import alone, stop_with_run
+from hfpl.jobs.printable import printable
 from hfpl.jobs.progress import Interrupted
 
 _OF_STAGES = {
@@ -125,7 +126,7 @@ def _run(args: argparse.Namespace) -> int:
             line = args.run(args)
     except (ValueError, OSError, Interrupted, KeyboardInterrupt) as error:
         # Files and keys are named in the message; the traceback goes to the log alone.
-        text = " ".join(str(error).split()) or "interrupted"
+        text = printable(" ".join(str(error).split())) or "interrupted"
         message = f"hfpl {name}: error: {text}"
         _append(log, traceback.format_exc())
         if rank() > 0:

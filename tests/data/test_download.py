@@ -234,7 +234,7 @@ def test_two_downloads_of_a_file_do_not_mix(server, served, path, part):
 
 def test_a_file_that_does_not_fit_is_not_begun(server, served, path):
     server.files["a"] = served(CONTENT, length=10**17)
-    message = complaint(source(server.url("a")), path)
+    message = complaint(Wanted((server.url("a"),), 10**17, md5(CONTENT)), path)
     assert "needs 100000000.0 GB more, " in message
     assert list(path.parent.iterdir()) == []
 
@@ -251,3 +251,75 @@ def test_a_full_disk_is_named_and_the_beginning_kept(server, served, path):
     fetch(source(server.url("a")), path)
     assert path.read_bytes() == CONTENT
     assert server.requests == [("a", None), ("a", "bytes=1500000-")]
+
+
+# What a server, or whoever wrote the address, may try
+
+
+def test_no_more_is_taken_than_was_expected(server, served, path):
+    much = CONTENT * 14
+    server.files["a"] = served(much)
+    assert "43.0 MB, where about 3.0 MB were expected" in complaint(
+        source(server.url("a"), content=much), path
+    )
+    server.files["b"] = served(much, length=-1)  # which tells nobody how much will come
+    message = complaint(source(server.url("b"), content=None), path)
+    assert "more than twice the 3.0 MB that were expected" in message
+    assert not path.with_name("a.zip.part").exists()
+
+
+@pytest.mark.parametrize("name", ["/dev/zero", "/dev", "/nowhere"])
+def test_a_file_address_names_a_file(path, name):
+    assert "no such file" in complaint(source(f"file://{name}"), path)
+
+
+def test_a_byte_for_each_connection_is_not_waited_for(server, served, path):
+    server.files["a"] = served(CONTENT, cuts=[1] * 1000)
+    message = complaint(source(server.url("a")), path)
+    assert "20 tries brought 20 bytes in all" in message
+    assert len(server.requests) == 20
+
+
+def test_a_connection_that_drips_is_broken_off(server, served, path, monkeypatch):
+    monkeypatch.setattr("hfpl.stages.data.download._TIMEOUT", 0.2)
+    monkeypatch.setattr("hfpl.stages.data.download._SLOWEST", 10**9)
+    server.files["a"] = served(CONTENT, pause=0.1)
+    assert "less than 1000000000 bytes a second" in complaint(source(server.url("a")), path, ())
+
+
+def test_another_host_is_followed_where_a_checksum_tells(server, served, path, capsys):
+    other = server.url("b").replace("127.0.0.1", "localhost")
+    server.files["a"], server.files["b"] = served(redirect=other), served(CONTENT)
+    fetch(source(server.url("a")), path)
+    assert "127.0.0.1 leads to localhost" in capsys.readouterr().err
+    again = path.with_name("b.zip")
+    message = complaint(source(server.url("a"), content=None), again)
+    assert f"leads to {other}, which is not followed: no checksum is known" in message
+
+
+def test_no_password_and_no_key_of_an_address_is_printed(server, served, path, capsys):
+    address = server.url("a?token=secret").replace("http://", "http://me:secret@")
+    server.files["a?token=secret"] = served(CONTENT, states=[503])
+    message = complaint(source(f"{address}\x1b[2J", address), path)
+    told = capsys.readouterr().err + message
+    assert "secret" not in told
+    assert "\x1b" not in told
+    assert "/a?…" in told
+
+
+def test_a_server_s_words_cannot_move_the_cursor(server, served, path, capsys):
+    server.files["a"] = served(CONTENT, states=[(404, "\x1b[2Jgone")])
+    message = complaint(source(server.url("a")), path)
+    assert "\x1b" not in capsys.readouterr().err
+    assert "HTTP 404" in message
+
+
+def test_a_part_that_is_a_link_is_left_alone(server, served, path, part, tmp_path):
+    target = tmp_path / "mine"
+    target.write_text("mine")
+    part.symlink_to(target)
+    server.files["a"] = served(CONTENT)
+    assert "a.zip.part: no file but a link or the like; remove it" in complaint(
+        source(server.url("a")), path
+    )
+    assert target.read_text() == "mine"

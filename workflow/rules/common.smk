@@ -8,6 +8,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
+from hfpl.jobs.printable import printable
 from hfpl.params import ParamsError, load_params
 from hfpl.params.config import read_config
 from hfpl.params.load import resolve
@@ -20,7 +21,7 @@ from hfpl.versioning.memory import attach
 def refuse(*lines):
     """End before anything runs. An exception of Snakemake's would show where in the rules it was
     raised, which tells a person nothing."""
-    sys.exit("\n".join(f"snakemake: error: {line}" for line in lines))
+    sys.exit("\n".join(f"snakemake: error: {printable(str(line))}" for line in lines))
 
 
 try:

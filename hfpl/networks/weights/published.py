@@ -97,17 +97,14 @@ def imagenet_weights(network: Any) -> Published | None:
 
 
 _SEAM = "https://github.com/YudeWang/SEAM"
-_OTHERS = {
-    ".pth": f"a published checkpoint (SEAM's authors link theirs at {_SEAM}) or one of your own",
-    ".pt": f"a published checkpoint (SEAM's authors link theirs at {_SEAM}) or one of your own",
-    ".safetensors": "a file of your own, written by a training of this project",
-}
-"""Ending of a file's name → what it is."""
+_CHECKPOINT = f"a published checkpoint (SEAM's authors link theirs at {_SEAM}) or one of your own"
+_OWN = "a file of your own, written by a training of this project"
 
 
 def missing_file(path: Path) -> str:
     """One line about a weights file that is not there: what, from where, and where to put it."""
-    what = _imagenet_file(path) or _OTHERS[path.suffix.lower()]
+    other = _OWN if path.suffix.lower() == ".safetensors" else _CHECKPOINT
+    what = _imagenet_file(path) or other
     return f"{path}: no such file; it is {what}: put it there, or start without ('weights: none')"
 
 

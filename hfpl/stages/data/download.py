@@ -13,8 +13,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from hfpl import __version__
+from hfpl.jobs.printable import printable
 from hfpl.jobs.progress import track
 from hfpl.jobs.settings import Settings
 from hfpl.jobs.sizes import human
@@ -24,6 +27,10 @@ from hfpl.storage.atomic import write_json
 _MIB = 2**20
 _TIMEOUT = 60.0
 """Seconds without a byte after which a connection counts as broken."""
+_MANY, _LEAST = 20, 2**16
+"""After so many tries of an address, the bytes that each must have brought on the mean."""
+_SLOWEST = 1024
+"""Bytes per second, over a minute, below which a connection counts as broken."""
 _PASSING = (408, 425, 429, 500, 502, 503, 504)
 """HTTP states that may be over in a moment."""
 
@@ -96,7 +103,8 @@ def fetch(source: Wanted, path: str | Path, waits: Sequence[float] = (1, 5, 20))
     if path.exists():
         return _check_copy(source, path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    _say(f"{path.name}: about {human(source.size)} from {source.urls[0]} to {path.parent}/")
+    first = shown_url(source.urls[0])
+    _say(f"{path.name}: about {human(source.size)} from {first} to {path.parent}/")
     problems = []
     with _Part(path, source.algorithm) as part:
         for url in source.urls:
@@ -105,7 +113,7 @@ def fetch(source: Wanted, path: str | Path, waits: Sequence[float] = (1, 5, 20))
             problem = _from_mirror(url, part, source, waits)
             if problem is None:
                 return part.finish()
-            problems.append(f"{url}: {problem}")
+            problems.append(f"{shown_url(url)}: {problem}")
             _say(f"{path.name}: {problems[-1]}")
     raise ValueError(
         f"{path}: could not be downloaded ({'; '.join(problems)}); try again later, give other "
@@ -119,6 +127,8 @@ class _Part:
     def __init__(self, path: Path, algorithm: str) -> None:
         self.whole, self.algorithm = path, algorithm
         self.path = path.with_name(f"{path.name}.part")
+        if self.path.is_symlink() or (self.path.exists() and not self.path.is_file()):
+            raise ValueError(f"{self.path}: no file but a link or the like; remove it")
         self._file = open(self.path, "ab", buffering=0)  # what is counted is on disk  # noqa: SIM115
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -193,10 +203,11 @@ def _from_mirror(url: str, part: _Part, source: Wanted, waits: Sequence[float]) 
     if part.digest == source.digest:
         return None  # stopped between the last byte and the rename
     failures, furthest, mismatches = 0, part.size, 0
+    tries, begun = 0, part.size
     while True:
-        resumed = part.size > 0
+        resumed, tries = part.size > 0, tries + 1
         try:
-            _receive(url, part, source.size)
+            _receive(url, part, source)
         except _Useless as error:
             return str(error)
         except (_Unfinished, OSError, http.client.HTTPException) as error:
@@ -205,8 +216,10 @@ def _from_mirror(url: str, part: _Part, source: Wanted, waits: Sequence[float]) 
             problem = str(getattr(error, "reason", None) or error or type(error).__name__)
             if failures > len(waits) or not waits:
                 return problem
+            if tries >= _MANY and furthest - begun < tries * _LEAST:
+                return f"{problem}; {tries} tries brought {human(furthest - begun)} in all"
             wait = waits[max(failures - 1, 0)]
-            _say(f"{part.whole.name}: {url}: {problem}; next try in {wait:g} s")
+            _say(f"{part.whole.name}: {shown_url(url)}: {problem}; next try in {wait:g} s")
             time.sleep(wait)
             continue
         if source.digest in (None, part.digest):
@@ -223,10 +236,12 @@ def _from_mirror(url: str, part: _Part, source: Wanted, waits: Sequence[float]) 
         _say(f"{part.whole.name}: {problem}; begins anew")
 
 
-def _receive(url: str, part: _Part, about: int) -> None:
+def _receive(url: str, part: _Part, source: Wanted) -> None:
     """Add to the part what one answer holds."""
-    with _open(url, part) as response:
-        chunk = response.read(_MIB)
+    about, most = source.size, 2 * source.size + 16 * _MIB
+    with _open(url, part, source.digest is not None) as response:
+        read = getattr(response, "read1", response.read)  # as it comes, not a whole MiB at a time
+        chunk = read(_MIB)
         _refuse_page(response, chunk)
         if getattr(response, "status", None) != 206:
             part.restart()  # no range was asked for, or the server knows none
@@ -234,24 +249,67 @@ def _receive(url: str, part: _Part, about: int) -> None:
             raise _Unfinished("the server sent another range than the one asked for")
         length = response.headers.get("Content-Length", "")
         total = part.size + int(length) if length.isdecimal() else None
+        if (total or 0) > most:
+            raise _Useless(f"{human(total)}, where about {human(about)} were expected")
         _check_room(part, total)
         steps = -(-(total or max(about, part.size)) // _MIB)
         name = f"download {part.whole.name}"
-        with track(name, steps, "MiB", start=part.size // _MIB) as advance:
+        begun, at_begin, shown = time.monotonic(), part.size, part.size // _MIB
+        with track(name, steps, "MiB", start=shown) as advance:
             while chunk:
+                if part.size + len(chunk) > most:
+                    part.restart()
+                    raise _Useless(f"more than twice the {human(about)} that were expected")
                 part.append(chunk)
-                advance()
-                chunk = response.read(_MIB)
+                for _ in range(part.size // _MIB - shown):
+                    advance()
+                shown = part.size // _MIB
+                seconds = time.monotonic() - begun
+                if seconds > _TIMEOUT:
+                    if part.size - at_begin < _SLOWEST * seconds:
+                        raise _Unfinished(f"less than {_SLOWEST} bytes a second")
+                    begun, at_begin = time.monotonic(), part.size
+                chunk = read(_MIB)
     if total is not None and part.size < total:
         raise _Unfinished(f"the connection ended after {part.size} of {total} bytes")
 
 
-def _open(url: str, part: _Part) -> Any:
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Follows redirects to another host where a checksum tells what comes from there, and never
+    from an encrypted connection to one that is not."""
+
+    def __init__(self, checked: bool) -> None:
+        self.checked = checked
+
+    def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str):
+        """As urllib's, or an error that names the other address."""
+        before, after = urlsplit(req.full_url), urlsplit(newurl)
+        unsafe = (before.scheme, after.scheme) == ("https", "http")
+        if unsafe or (before.hostname != after.hostname and not self.checked):
+            why = "it is not encrypted" if unsafe else "no checksum is known"
+            raise _Useless(f"leads to {shown_url(newurl)}, which is not followed: {why}")
+        if before.hostname != after.hostname:
+            _say(f"{before.hostname} leads to {after.hostname}")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def shown_url(url: str) -> str:
+    """An address as it may be printed: without a user's name and password, and without what follows
+    a question mark, which may be a key."""
+    parts = urlsplit(url)
+    place = parts.netloc.rpartition("@")[2]
+    rest = "?…" if parts.query else ""
+    return printable(f"{parts.scheme}://{place}{parts.path}{rest}")
+
+
+def _open(url: str, part: _Part, checked: bool) -> Any:
+    if url.startswith("file:") and not Path(url2pathname(urlsplit(url).path)).is_file():
+        raise _Useless("no such file")
     request = urllib.request.Request(url, headers={"User-Agent": f"hfpl/{__version__}"})
     if part.size:
         request.add_header("Range", f"bytes={part.size}-")
     try:
-        return urllib.request.urlopen(request, timeout=_TIMEOUT)
+        return urllib.request.build_opener(_Redirects(checked)).open(request, timeout=_TIMEOUT)
     except urllib.error.HTTPError as error:
         error.close()
         if error.code == 416:
@@ -260,6 +318,8 @@ def _open(url: str, part: _Part) -> Any:
             raise _Unfinished("the partial file does not fit the server's; begins anew") from None
         text = " ".join(f"HTTP {error.code} {error.reason}".split())
         raise (_Unfinished if error.code in _PASSING else _Useless)(text) from None
+    except http.client.InvalidURL:
+        raise _Useless("no address that can be asked for") from None  # whose words would quote it
     except urllib.error.URLError as error:
         if url.startswith("file:"):
             raise _Useless(str(error.reason)) from None
@@ -287,4 +347,4 @@ def _check_room(part: _Part, total: int | None) -> None:
 
 
 def _say(text: str) -> None:
-    print(f"download: {text}", file=sys.stderr, flush=True)
+    print(f"download: {printable(text)}", file=sys.stderr, flush=True)
