@@ -1,13 +1,22 @@
 """Zip files of results: written with equal bytes for equal content, read by several processes."""
 
 import os
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from hfpl.storage.names import Names
+
+UNREADABLE_ZIP = (
+    OSError, EOFError, RuntimeError, NotImplementedError, UnicodeDecodeError, struct.error,
+    zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+"""What Python raises on zip files that are damaged, encrypted, packed by an unknown method or made
+by hand."""
 
 
 class Archive:
@@ -34,11 +43,11 @@ class Archive:
         self.open()
         return iter(self._directory.names)
 
-    def read(self, name: str, limit: int | None = None) -> bytes:
+    def read(self, name: str, limit: int) -> bytes:
         """Content of a member.
 
         Args:
-            limit: where the archive is not trusted: see :func:`read_file`.
+            limit: as of :func:`read_file`.
 
         Raises:
             KeyError: there is none of that name; others as :func:`read_file`.
@@ -47,7 +56,7 @@ class Archive:
         info = self._directory.find(name)
         if info is None:
             raise KeyError(name)
-        return self._zip.read(info) if limit is None else read_file(self._zip, info, limit)
+        return read_file(self._zip, info, limit)
 
     def open(self) -> None:
         """Open the file, where it is not yet in this process; errors as of the class."""

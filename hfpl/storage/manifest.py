@@ -7,12 +7,29 @@ no training. Each entry carries a hash: a changed file changes its manifest, and
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from functools import cache
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, ClassVar
 
-from hfpl.storage.atomic import read_json, write_json
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
+
+from hfpl.storage.atomic import write_json
 
 SPLITS = ("train", "val")
 """``train``: what is trained on (VOC: trainaug). ``val``: what is held out."""
+
+
+def _inside(file: str) -> str:
+    if PurePosixPath(file).is_absolute() or ".." in PurePosixPath(file).parts or "\0" in file:
+        raise ValueError("leads out of the data set")
+    return file
+
+
+BelowRoot = Annotated[str, Field(min_length=1), AfterValidator(_inside)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Pixels = Annotated[int, Field(ge=1, le=1_000_000)]
+Label = Annotated[int, Field(ge=0, le=255)]
+_STRICT = ConfigDict(extra="forbid")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +44,14 @@ class ImageRecord:
         sha256: of the file.
     """
 
+    __pydantic_config__: ClassVar = _STRICT
+
     id: str
-    file: str
-    height: int
-    width: int
-    tags: tuple[int, ...]
-    sha256: str
+    file: BelowRoot
+    height: Pixels
+    width: Pixels
+    tags: tuple[Label, ...]
+    sha256: Sha256
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +62,19 @@ class MaskRecord:
         labels: which label each class has in the file, where it holds others too; empty: 1 to K.
     """
 
+    __pydantic_config__: ClassVar = _STRICT
+
     id: str
-    file: str
-    sha256: str
-    labels: tuple[int, ...] = ()
+    file: BelowRoot
+    sha256: Sha256
+    labels: tuple[Label, ...] = ()
 
 
 @dataclass(frozen=True)
 class Manifest:
     """Images of one or several shards, and the names of the data set's foreground classes."""
+
+    __pydantic_config__: ClassVar = _STRICT
 
     dataset: str
     split: str
@@ -81,7 +104,7 @@ def read_manifests(paths: Iterable[str | Path]) -> Manifest:
     Raises:
         ValueError: no file, a malformed file, or manifests of different data sets.
     """
-    parts = [_read_manifest(path) for path in paths]
+    parts = [_read(path, Manifest, "a manifest") for path in paths]
     if not parts:
         raise ValueError("no manifest given")
     first = parts[0]
@@ -96,23 +119,37 @@ def read_manifests(paths: Iterable[str | Path]) -> Manifest:
 
 def read_masks(paths: Iterable[str | Path]) -> dict[str, MaskRecord]:
     """Read the scored images of one or several shards, by id."""
-    found = {}
-    for path in paths:
-        try:
-            records = [
-                MaskRecord(**{**mask, "labels": tuple(mask.get("labels", ()))})
-                for mask in read_json(path)["masks"]
-            ]
-        except (KeyError, TypeError) as error:
-            raise ValueError(f"{path}: not a list of masks: {error}") from None
-        found.update({record.id: record for record in records})
-    return found
+    parts = (_read(path, _Masks, "a list of masks") for path in paths)
+    return {record.id: record for part in parts for record in part.masks}
 
 
-def _read_manifest(path: str | Path) -> Manifest:
-    content = read_json(path)
+@dataclass(frozen=True)
+class _Masks:
+    """What a manifest of masks holds."""
+
+    __pydantic_config__: ClassVar = _STRICT
+
+    masks: tuple[MaskRecord, ...]
+
+
+def _read(path: str | Path, kind: type, what: str) -> Any:
+    """Content of a manifest, checked: whoever wrote it, paths stay inside and numbers in range.
+
+    Raises:
+        ValueError: it is missing or malformed; the message names file and place.
+    """
     try:
-        images = tuple(ImageRecord(**{**i, "tags": tuple(i["tags"])}) for i in content["images"])
-        return Manifest(content["dataset"], content["split"], tuple(content["classes"]), images)
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"{path}: not a manifest: {error}") from None
+        return _schema(kind).validate_json(Path(path).read_bytes(), strict=True)
+    except FileNotFoundError:
+        raise ValueError(f"{path}: no such file") from None
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be read: {error.strerror}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = "".join(f"{part}: " for part in first["loc"])
+        raise ValueError(f"{path}: not {what}: {where}{first['msg']}") from None
+
+
+@cache
+def _schema(kind: type) -> TypeAdapter:
+    return TypeAdapter(kind)

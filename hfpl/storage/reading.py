@@ -1,7 +1,6 @@
 """Read images and masks below a data set's root: a folder, or a zip file of one."""
 
 import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +8,7 @@ from PIL import Image
 
 from hfpl.images.decode import UNREADABLE, decode_image, shrunk_size
 from hfpl.images.palette import IGNORE, decode_mask
-from hfpl.storage.archive import Archive
+from hfpl.storage.archive import UNREADABLE_ZIP, Archive
 from hfpl.storage.manifest import ImageRecord, MaskRecord
 
 _LARGEST = 512 * 2**20
@@ -50,7 +49,7 @@ class ImageRoot:
             return self._opened().read(file, _LARGEST)
         except KeyError:
             raise ValueError(f"{self.root}/{file}: cannot be read: not there") from None
-        except (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+        except UNREADABLE_ZIP as error:
             reason = getattr(error, "strerror", None) or error
             raise ValueError(f"{self.root}/{file}: cannot be read: {reason}") from None
 
@@ -94,5 +93,5 @@ class ImageRoot:
         try:
             self._archive.open()
             return self._archive
-        except (zipfile.BadZipFile, NotImplementedError) as error:
+        except UNREADABLE_ZIP as error:
             raise ValueError(f"{self.root}: not a readable zip file: {error}") from None

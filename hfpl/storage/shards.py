@@ -20,8 +20,8 @@ import cv2
 import numpy as np
 
 from hfpl.images.decode import UNREADABLE
-from hfpl.images.palette import class_table, decode_mask, encode_mask
-from hfpl.storage.archive import Archive, add_file
+from hfpl.images.palette import IGNORE, class_table, decode_mask, encode_mask
+from hfpl.storage.archive import UNREADABLE_ZIP, Archive, add_file
 from hfpl.storage.atomic import replacing
 from hfpl.storage.names import Names
 
@@ -135,10 +135,10 @@ class Shard:
         self.path = Path(path)
         try:
             self._archive = Archive(self.path)
-            index = json.loads(self._archive.read(_INDEX))
+            index = json.loads(self._archive.read(_INDEX, self._most))
         except FileNotFoundError:
             raise ValueError(f"{path}: no such file") from None
-        except (zipfile.BadZipFile, KeyError, ValueError) as error:
+        except (*UNREADABLE_ZIP, KeyError, ValueError, RecursionError) as error:
             raise ValueError(f"{path}: not a shard: {error}") from None
         self.counts_from, index = _checked(self.path, index)
         ids = sorted(index)
@@ -159,9 +159,18 @@ class Shard:
         """Names of the images, in the order they were written."""
         return [self._names[place] for place in self._order]
 
+    @property
+    def _most(self) -> int:
+        """Bytes of the largest member: they are stored as they are, so none is larger than all."""
+        return self.path.stat().st_size
+
     def class_table(self) -> bytes | None:
         """CSV of labels, names and colours, where the shard holds it."""
-        return self._archive.read(_CLASSES) if _CLASSES in self._archive else None
+        try:
+            known = _CLASSES in self._archive
+            return self._archive.read(_CLASSES, self._most) if known else None
+        except UNREADABLE_ZIP as error:
+            raise ValueError(f"{self.path}: '{_CLASSES}' cannot be read: {error}") from None
 
     def scores(
         self, image_id: str, size: tuple[int, int], *, counts_from: First
@@ -218,8 +227,8 @@ class Shard:
 
     def _read(self, image_id: str) -> bytes:
         try:
-            return self._archive.read(f"{image_id}.png")
-        except (zipfile.BadZipFile, KeyError, OSError, RuntimeError) as error:
+            return self._archive.read(f"{image_id}.png", self._most)
+        except (*UNREADABLE_ZIP, KeyError) as error:
             raise ValueError(f"{self.path}: '{image_id}' cannot be read: {error}") from None
 
     def _classes(self, image_id: str) -> tuple[int, ...] | None:
@@ -260,6 +269,10 @@ class Shards:
         raise ValueError(f"no shard holds a result for image '{image_id}'")
 
 
+def _are_classes(of: list[object] | None) -> bool:
+    return all(type(k) is int and 0 <= k <= IGNORE for k in of or ())
+
+
 def _checked(path: Path, index: object) -> tuple[First | None, dict[str, list[int] | None]]:
     """What an index says: number of the first class, and the images with their classes.
 
@@ -270,7 +283,8 @@ def _checked(path: Path, index: object) -> tuple[First | None, dict[str, list[in
     if isinstance(images, dict) and "counts_from" in index:
         first = index["counts_from"]
         wanted = type(None) if first is None else list
-        if first in (None, 0, 1) and all(isinstance(of, wanted) for of in images.values()):
+        known = first is None or (type(first) is int and first in (0, 1))
+        if known and all(isinstance(of, wanted) and _are_classes(of) for of in images.values()):
             return first, images
     elif isinstance(index, dict) and all(
         of is None or isinstance(of, list) for of in index.values()

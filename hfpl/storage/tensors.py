@@ -1,6 +1,7 @@
 """Tensors in safetensors files: equal tensors give equal bytes, and nothing is executed."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,16 @@ def load_network(path: str | Path, network: nn.Module) -> None:
         ValueError: unreadable file, or tensors that do not fit the network; one line.
     """
     tensors, _ = load_tensors(path)
+    fit_tensors(path, tensors, network)
+    network.load_state_dict(tensors)
+
+
+def fit_tensors(path: str | Path, tensors: Mapping[str, Tensor], network: nn.Module) -> None:
+    """Check that tensors of a file are those of a network, which may lie on the device ``meta``.
+
+    Raises:
+        ValueError: they are not; one line.
+    """
     expected = network.state_dict()
     for name in sorted(expected.keys() | tensors.keys()):
         if name not in tensors:
@@ -66,4 +77,3 @@ def load_network(path: str | Path, network: nn.Module) -> None:
                 f"{path}: tensor '{name}' has shape {tuple(tensors[name].shape)}, the network "
                 f"expects {tuple(expected[name].shape)}; were the parameters changed since?"
             )
-    network.load_state_dict(tensors)

@@ -99,6 +99,13 @@ def tampered(path: Path, change) -> Path:
         lambda c: {**c, "images": [{**c["images"][0], "more": 1}]},
         lambda c: {**c, "images": [{k: v for k, v in c["images"][0].items() if k != "tags"}]},
         lambda c: {k: v for k, v in c.items() if k != "classes"},
+        lambda c: {**c, "images": [{**c["images"][0], "height": "8"}]},
+        lambda c: {**c, "images": [{**c["images"][0], "width": 10**12}]},
+        lambda c: {**c, "images": [{**c["images"][0], "tags": [-1]}]},
+        lambda c: {**c, "images": [{**c["images"][0], "sha256": "x"}]},
+        lambda c: {**c, "images": [{**c["images"][0], "file": "../../etc/passwd"}]},
+        lambda c: {**c, "images": [{**c["images"][0], "file": "/etc/passwd"}]},
+        lambda c: {**c, "classes": [["cat"]]},
     ],
 )
 def test_a_file_that_is_no_manifest_is_named(tmp_path, change):

@@ -282,7 +282,7 @@ def broken(model, change):
         (lambda d: d["test"].update(scales=[]), r"its description is broken: test.scales: "),
         (
             lambda d: d.update(backbone="../os"),
-            "this version: backbone: no file '../os.py'",
+            "its description is broken: backbone: ",
         ),
         (
             lambda d: d["options"].pop("stride"),
@@ -295,6 +295,10 @@ def broken(model, change):
         ),
         (lambda d: d["test"].update(scale=1), "this version: test.scale: unknown key"),
         (lambda d: d.update(classes=["a"]), "tensor 'cls_conv.bias' has shape"),
+        (lambda d: d.update(classes=["a"] * 255), "its description is broken: classes: "),
+        (lambda d: d["head"].update(channels=8192), "tensor .* has shape"),
+        (lambda d: d["options"].update(widths=[8192] * 5), "tensor .* has shape"),
+        (lambda d: d["options"].update(widths=[10**9] * 5), "this version: options.widths: "),
     ],
 )
 def test_a_model_that_does_not_describe_itself_is_named(model, photos, capsys, change, message):
@@ -302,6 +306,14 @@ def test_a_model_that_does_not_describe_itself_is_named(model, photos, capsys, c
     assert run("broken.safetensors", "photos") == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert re.search(rf"broken\.safetensors: .*{message}", line)
+
+
+def test_a_model_of_no_numbers_labels_nothing(model, photos, capsys):
+    tensors, metadata = load_tensors(model)
+    next(iter(tensors.values())).view(-1)[0] = float("nan")
+    save_tensors("nan.safetensors", tensors, metadata)
+    assert run("nan.safetensors", "photos") == 1
+    assert "holds values that are no numbers" in capsys.readouterr().err
 
 
 def test_a_model_without_a_description_is_named(model, photos, capsys):

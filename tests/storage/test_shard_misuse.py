@@ -201,6 +201,11 @@ def test_the_index_says_how_classes_count(tmp_path, counts_from):
         '{"images": {}}',
         '{"counts_from": null, "images": {"a": [1]}}',
         '{"counts_from": 0, "images": {"a": null}}',
+        '{"counts_from": 0, "images": {"a": ["1"]}}',
+        '{"counts_from": 0, "images": {"a": [-1]}}',
+        '{"counts_from": 0, "images": {"a": [1.5]}}',
+        '{"counts_from": true, "images": {"a": []}}',
+        "[" * 100_000,
     ],
 )
 def test_a_broken_list_of_images_is_an_error(tmp_path, index):
@@ -208,3 +213,39 @@ def test_a_broken_list_of_images_is_an_error(tmp_path, index):
         archive.writestr("index.json", index)
     with pytest.raises(ValueError, match=r"broken\.zip: not a shard"):
         Shard(tmp_path / "broken.zip")
+
+
+def test_a_member_that_unpacks_to_more_than_the_file_is_refused(tmp_path):
+    path = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("index.json", b" " * 2**24)
+    with pytest.raises(ValueError, match=r"bomb\.zip: not a shard: 16777216 bytes, more than"):
+        Shard(path)
+    with write_shard(path) as shard:
+        shard.add_mask("a", np.zeros((4, 4), np.uint8))
+    with zipfile.ZipFile(path) as whole:
+        members = {name: whole.read(name) for name in whole.namelist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content if name == "index.json" else content + bytes(2**24))
+    with pytest.raises(ValueError, match="'a' cannot be read: .* more than"):
+        Shard(path).mask("a")
+
+
+@pytest.mark.parametrize("field", ["method", "encrypted", "deflate"])
+def test_what_python_cannot_unpack_is_one_line(tmp_path, field):
+    path = tmp_path / "odd.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("index.json", b'{"counts_from": 0, "images": {}}')
+    content = bytearray(path.read_bytes())
+    central = content.index(b"PK\x01\x02")
+    if field == "method":
+        content[central + 10 : central + 12] = content[8:10] = (99).to_bytes(2, "little")
+    elif field == "encrypted":
+        content[central + 8] |= 1
+        content[6] |= 1
+    else:
+        content[40:60] = b"\xff" * 20
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"odd\.zip: not a shard: "):
+        Shard(path)

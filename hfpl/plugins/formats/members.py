@@ -5,16 +5,12 @@ import stat
 import sys
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from hfpl.storage.archive import read_file
+from hfpl.storage.archive import UNREADABLE_ZIP, read_file
 
-_UNREADABLE = (
-    OSError, EOFError, RuntimeError, NotImplementedError,
-    zipfile.BadZipFile, zlib.error, tarfile.TarError,
-)  # fmt: skip
+_UNREADABLE = (*UNREADABLE_ZIP, tarfile.TarError)
 
 LARGEST = 64 * 2**20
 """Bytes of the largest image, mask or annotation that is read."""

@@ -3,22 +3,23 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hfpl.jobs.settings import Settings
 from hfpl.networks.deeplab import DeepLab
 from hfpl.numerics import Runtime
 from hfpl.plugins.backbones import build_backbone
+from hfpl.plugins.formats.class_names import MOST
 from hfpl.sections.network import Options, network_of
 from hfpl.sections.plugins import check_options, check_refiner
-from hfpl.sections.section import Count
+from hfpl.sections.section import Count, Name, Text
 from hfpl.stages.segment.params import SegmentHead, SegmentTest
 from hfpl.stages.segment.train import build_deeplab
 from hfpl.storage.manifest import read_manifests
-from hfpl.storage.tensors import load_network, load_tensors, save_tensors
+from hfpl.storage.tensors import fit_tensors, load_tensors, save_tensors
 
 
 @dataclass(frozen=True)
@@ -69,8 +70,8 @@ class _Description(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
-    classes: list[str]
-    backbone: str
+    classes: Annotated[list[Text], Field(min_length=1, max_length=MOST)]
+    backbone: Name
     options: Options
     head: SegmentHead
     test: SegmentTest
@@ -84,17 +85,25 @@ def load_model(path: Path, runtime: Runtime) -> Model:
         ValueError: the file cannot be read, does not describe its network, or holds another one;
             one line.
     """
-    _, metadata = load_tensors(path)
+    tensors, metadata = load_tensors(path)
     if not isinstance(metadata, Mapping) or DESCRIPTION not in metadata:
         raise ValueError(
             f"{path}: does not say which network it holds; give the model of the stage segment, "
             "made with this version ('hfpl segment model')"
         )
     found = _read(path, metadata[DESCRIPTION])
-    network = build_deeplab(
-        build_backbone(found.backbone, found.options), len(found.classes), found.head
-    )
-    load_network(path, network)
+
+    def build() -> DeepLab:
+        backbone = build_backbone(found.backbone, found.options)
+        return build_deeplab(backbone, len(found.classes), found.head)
+
+    with torch.device("meta"):  # Whatever sizes the file names, nothing is allocated for them yet.
+        fit_tensors(path, tensors, build())
+    odd = next((name for name, t in tensors.items() if not torch.isfinite(t).all()), None)
+    if odd:
+        raise ValueError(f"{path}: tensor '{odd}' holds values that are no numbers; train it again")
+    network = build()
+    network.load_state_dict(tensors)
     network = network.to(runtime.device, memory_format=torch.channels_last).eval()
     return Model(network, found.classes, found.test, found.long_side)
 
