@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from fnmatch import fnmatch
 from pathlib import Path, PurePath
 
@@ -61,10 +61,14 @@ def raise_versions(names: Iterable[str]) -> list[str]:
     return names
 
 
-def accept() -> list[str]:
+def accept(trusted: Collection[str] = ()) -> list[str]:
     """Record the code of now under the versions of before, if micro runs give the same bytes.
 
     Outputs of jobs with a new version may differ; what others make of them may not.
+
+    Args:
+        trusted: of what micro does not run, jobs and plug-ins whose results somebody says are the
+            same.
 
     Raises:
         ValueError: results differ, or micro does not run what was edited.
@@ -76,7 +80,7 @@ def accept() -> list[str]:
     commit = _git("log", "-1", "--format=%H", "--", str(RECORD)).strip()
     if not commit:
         raise ValueError(f"{RECORD}: in no commit, so there is nothing to compare with")
-    variants = _variants_for(changed, _edited_modules(commit))
+    variants = _variants_for(changed, _edited_modules(commit), trusted)
     edited_metrics = {unit.removeprefix("metrics/") for unit in changed if "metrics/" in unit}
     metrics = ", ".join(dict.fromkeys(["miou", "contour_f", *sorted(edited_metrics)]))
     with tempfile.TemporaryDirectory() as folder:
@@ -132,7 +136,7 @@ def _edited_modules(commit: str) -> set[str]:
     return {".".join(part.parts) for part in parts}
 
 
-def _variants_for(changed: Iterable[str], modules: set[str]) -> list[str]:
+def _variants_for(changed: Iterable[str], modules: set[str], trusted: Collection[str]) -> list[str]:
     """Variants of micro that run what was edited.
 
     A unit that micro does not run counts as run where all that was edited of it, ``modules`` among
@@ -148,11 +152,12 @@ def _variants_for(changed: Iterable[str], modules: set[str]) -> list[str]:
         kind, _, name = unit.partition("/")
         if kind == "methods" and name != "seam":
             variants.append(f"{name}-isl-fsl")
-        elif kind != "metrics" and unit not in run:
+        elif kind != "metrics" and unit not in {*run, *trusted}:
             own = modules & set(modules_behind(every[unit]))
             if not own or own - tried:
                 raise ValueError(
-                    f"{unit}: micro does not run it; 'hfpl code --raise {unit}' instead"
+                    f"{unit}: micro does not run it; '--raise {unit}', or '--trust {unit}' where "
+                    "something else shows that its results are the same"
                 )
     return variants
 
