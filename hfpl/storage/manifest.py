@@ -26,7 +26,7 @@ def _inside(file: str) -> str:
 
 
 BelowRoot = Annotated[str, Field(min_length=1), AfterValidator(_inside)]
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Sha256 = Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
 Pixels = Annotated[int, Field(ge=1, le=1_000_000)]
 Label = Annotated[int, Field(ge=0, le=255)]
 _STRICT = ConfigDict(extra="forbid")
@@ -41,7 +41,7 @@ class ImageRecord:
         file: path below the data set's root, with forward slashes.
         height, width: in pixels.
         tags: classes of the image-level label, counted from 0 without background, ascending.
-        sha256: of the file.
+        sha256: of the file; empty where it is not known, and not checked then.
     """
 
     __pydantic_config__: ClassVar = _STRICT

@@ -1,5 +1,6 @@
 """Read images and masks below a data set's root: a folder, or a zip file of one."""
 
+import hashlib
 import zipfile
 from pathlib import Path
 
@@ -59,8 +60,9 @@ class ImageRoot:
         Raises:
             ValueError: it cannot be read, or is not the one that was recorded.
         """
+        content = self._recorded(record)
         try:
-            image = decode_image(self.read(record.file), max(record.height, record.width))
+            image = decode_image(content, max(record.height, record.width))
         except UNREADABLE as error:
             raise ValueError(f"{self.root}/{record.file}: not a readable image: {error}") from None
         if image.size != (record.width, record.height):
@@ -76,8 +78,9 @@ class ImageRoot:
         Args:
             size: height and width to shrink it to, where its image is shrunk too.
         """
+        content = self._recorded(record)
         try:
-            mask = decode_mask(self.read(record.file))
+            mask = decode_mask(content)
         except UNREADABLE as error:
             raise ValueError(f"{self.root}/{record.file}: not a readable mask: {error}") from None
         if record.labels:
@@ -88,6 +91,16 @@ class ImageRoot:
             small = Image.fromarray(mask).resize(size[::-1], Image.Resampling.NEAREST)
             return np.asarray(small)
         return mask
+
+    def _recorded(self, record: ImageRecord | MaskRecord) -> bytes:
+        """Content of a record's file; ValueError where it is another than was recorded."""
+        content = self.read(record.file)
+        if record.sha256 and hashlib.sha256(content).hexdigest() != record.sha256:
+            raise ValueError(
+                f"{self.root}/{record.file}: not the file that was indexed; it was changed or "
+                "damaged since: put it back, or 'touch' it to have it indexed again"
+            )
+        return content
 
     def _opened(self) -> Archive:
         try:

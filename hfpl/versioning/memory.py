@@ -23,7 +23,7 @@ from snakemake.settings.types import PersistenceBackend
 from snakemake_interface_executor_plugins.settings import ExecMode
 
 from hfpl.jobs.alone import at_work, marks, process_mark
-from hfpl.versioning.records import Settled, keep_seen, settle
+from hfpl.versioning.records import Settled, file_sha256, is_remembered, keep_seen, settle
 
 KNOWN_FORMAT = 6
 """Version of Snakemake's records that this module knows."""
@@ -119,6 +119,10 @@ class _Overlay:
             if key in self.failed:
                 return
             self.settled.contents.pop(Path(key), None)
+            if Path(key).is_file():
+                # Beside those of the inputs, where a later plan finds whatever jobs noted of files.
+                own = {key: f"sha256:{file_sha256(Path(key))}"}
+                record.input_checksums = {**(record.input_checksums or {}), **own}
             self.memory._write(key, record)
 
         def delete(key: str) -> bool:
@@ -135,6 +139,7 @@ class _Overlay:
                 _clear_up()
                 with self.lock():
                     self._write_down()
+                    self._check_inputs()
                     yield
 
         self.store._read_record, self.store._write_record = read, write
@@ -175,6 +180,32 @@ class _Overlay:
                 f"such as {settled.unknown[0]}: they are made again; 'snakemake --touch' would "
                 "trust them."
             )
+
+    def _check_inputs(self) -> None:
+        """Compare what jobs of this run will read with what was noted when it was made.
+
+        Raises:
+            WorkflowError: a file has other content, though its time is that of its making.
+        """
+        dag = self.store.dag
+        made = {str(file) for job in dag.needrun_jobs() for file in job.output}
+        read = {str(file) for job in dag.needrun_jobs() for file in job.input} - made
+        damaged = [path for path in sorted(read) if self._is_damaged(Path(path))]
+        if damaged:
+            raise WorkflowError(
+                *(
+                    f"{path}: its content has changed since it was made, and its time has not: it "
+                    "is damaged. Remove it to have it made again"
+                    for path in damaged
+                )
+            )
+
+    def _is_damaged(self, path: Path) -> bool:
+        own = self.memory.read(path) if path.is_file() else None
+        noted = (own or {}).get("input_checksums") or {}
+        if str(path) not in noted or not is_remembered(path, own):
+            return False
+        return noted[str(path)] != f"sha256:{file_sha256(path)}"
 
 
 def _clear_up() -> None:

@@ -49,7 +49,7 @@ def write_case(folder, size, seed=0, name="image0"):
     colours, low, high = (np.array([KINDS[n][i] for n in names]) for i in range(3))
     Image.fromarray(colours[regions].astype(np.uint8)).save(folder / f"{name}.png")
     scores = [table[regions].transpose(2, 0, 1).astype(np.float32) for table in (low, high)]
-    record = ImageRecord(name, f"{name}.png", *size, (0, 3), "0" * 64)
+    record = ImageRecord(name, f"{name}.png", *size, (0, 3), "")
     return record, scores
 
 

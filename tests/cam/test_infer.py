@@ -60,7 +60,7 @@ def settings_of(params):
 def write_part(folder, numbers, name: str):
     """Manifest of some of the images."""
     records = tuple(
-        ImageRecord(f"image{i}", f"image{i}.png", *SIZES[i], TAGS[i], "0" * 64) for i in numbers
+        ImageRecord(f"image{i}", f"image{i}.png", *SIZES[i], TAGS[i], "") for i in numbers
     )
     path = folder / name
     write_manifest(path, Manifest("test", "train", CLASSES, records))
@@ -186,7 +186,7 @@ def test_a_model_of_other_classes_is_named(params, folder, runtime):
 
 
 def test_a_missing_image_is_named_and_nothing_is_written(params, folder, runtime, tmp_path):
-    record = ImageRecord("gone", "gone.png", 8, 8, (0,), "0" * 64)
+    record = ImageRecord("gone", "gone.png", 8, 8, (0,), "")
     manifest = tmp_path / "gone.json"
     write_manifest(manifest, Manifest("test", "train", CLASSES, (record,)))
     with pytest.raises(ValueError, match=r"gone\.png: cannot be read"):

@@ -39,7 +39,7 @@ def write_images(folder, images: dict[str, tuple[np.ndarray, tuple[int, ...]]]):
     for name, (pixels, tags) in images.items():
         Image.fromarray(pixels).save(folder / f"{name}.png")
         height, width = pixels.shape[:2]
-        records.append(ImageRecord(name, f"{name}.png", height, width, tags, "0" * 64))
+        records.append(ImageRecord(name, f"{name}.png", height, width, tags, ""))
     manifest = folder / "train-0.json"
     write_manifest(manifest, Manifest("test", "train", ("a", "b", "c"), tuple(records)))
     return manifest

@@ -12,7 +12,7 @@ from hfpl.storage.manifest import ImageRecord
 
 
 def record(name, tags=(0,)):
-    return ImageRecord(name, f"JPEGImages/{name}.jpg", 10, 12, tuple(tags), "0" * 64)
+    return ImageRecord(name, f"JPEGImages/{name}.jpg", 10, 12, tuple(tags), "")
 
 
 def by_hash(names):

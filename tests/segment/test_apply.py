@@ -45,7 +45,7 @@ def model(params, tmp_path_factory):
         if isinstance(module, nn.BatchNorm2d):
             module.running_mean.normal_(std=0.2)
             module.running_var.uniform_(0.5, 1.5)
-    record = ImageRecord("a", "a.png", 48, 30, (), "0" * 64)
+    record = ImageRecord("a", "a.png", 48, 30, (), "")
     manifest = Manifest("test", "train", CLASSES, (record,))
     folder = tmp_path_factory.mktemp("model")
     write_manifest(folder / "train-0.json", manifest)
@@ -85,9 +85,9 @@ def mask_of(path) -> np.ndarray:
 
 def test_the_results_are_those_of_the_stages_test(params, model, photos, tmp_path):
     names = ("a", "b c", "ü")
-    records = tuple(ImageRecord(n, f"{n}.png", 30, 40, (), "0" * 64) for n in names)
+    records = tuple(ImageRecord(n, f"{n}.png", 30, 40, (), "") for n in names)
     write_manifest("m.json", Manifest("test", "val", CLASSES, records))
-    write_masks("k.json", [MaskRecord(n, f"{n}.png", "0" * 64) for n in names])
+    write_masks("k.json", [MaskRecord(n, f"{n}.png", "") for n in names])
     files = [tmp_path / "plain.zip", tmp_path / "refined.zip"]
     segment_shard(
         JOBS["segment_test"].settings(params),

@@ -121,11 +121,11 @@ def test_the_image_is_not_changed(network, folder, runtime):
 
 def write_part(folder, numbers, scored, name: str):
     records = tuple(
-        ImageRecord(f"image{i}", f"image{i}.png", *SIZES[i], (), "0" * 64) for i in numbers
+        ImageRecord(f"image{i}", f"image{i}.png", *SIZES[i], (), "") for i in numbers
     )
     manifest, masks = folder / f"{name}.json", folder / f"{name}.masks.json"
     write_manifest(manifest, Manifest("test", "val", CLASSES, records))
-    write_masks(masks, [MaskRecord(f"image{i}", f"image{i}.png", "0" * 64) for i in scored])
+    write_masks(masks, [MaskRecord(f"image{i}", f"image{i}.png", "") for i in scored])
     return manifest, masks
 
 

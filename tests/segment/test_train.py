@@ -37,7 +37,7 @@ def write_cases(folder, sizes, region=12):
             name = f"image{number}"
             Image.fromarray(COLOURS[mask].astype(np.uint8)).save(folder / f"{name}.png")
             shard.add_mask(name, mask)
-            records.append(ImageRecord(name, f"{name}.png", *size, (0, 1, 2, 3), "0" * 64))
+            records.append(ImageRecord(name, f"{name}.png", *size, (0, 1, 2, 3), ""))
     manifest = folder / "train-0.json"
     write_manifest(manifest, Manifest("test", "train", tuple("abcd"), tuple(records)))
     return manifest

@@ -85,7 +85,7 @@ def write_images(folder: Path) -> None:
             high.add_scores(name, channels, scores * 0.8)
             mask[: 4 * number] = 255
             labels.add_mask(name, mask)
-            records.append(ImageRecord(name, f"{name}.png", SIDE, SIDE, tags, "0" * 64))
+            records.append(ImageRecord(name, f"{name}.png", SIDE, SIDE, tags, ""))
     manifest = Manifest("test", "train", ("a", "b", "c"), tuple(records))
     write_manifest(folder / "train-0.json", manifest)
 

@@ -143,3 +143,20 @@ def test_a_change_behind_a_deleted_result_is_seen(workflow):
     assert DONE in workflow.run("-n")[1]
     workflow.set("two", "one")
     assert DONE not in workflow.run("-n")[1]
+
+
+def test_a_damaged_result_is_not_worked_on(workflow):
+    model = workflow.file("cam/model.txt")
+    times = model.stat()
+    model.write_text("onf\n")
+    os.utime(model, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert DONE in workflow.run()[1]  # which nothing reads any more
+    workflow.set("one", "two")
+    status, output = workflow.run()
+    assert status == 1
+    assert "results/d/v/cam/model.txt: its content has changed since it was made" in output
+    assert workflow.file("walk/table.txt").read_text() == "one\n"
+    model.unlink()
+    assert workflow.run()[0] == 0
+    assert workflow.file("walk/table.txt").read_text() == "two\n"
+    assert model.read_text() == "one\n"

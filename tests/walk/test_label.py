@@ -72,7 +72,7 @@ def folder(tmp_path_factory, network):
 def write_part(folder, numbers, name: str):
     """Manifest and CAMs of some of the images."""
     records = tuple(
-        ImageRecord(f"image{i}", f"image{i}.png", *SIZES[i], TAGS[i], "0" * 64) for i in numbers
+        ImageRecord(f"image{i}", f"image{i}.png", *SIZES[i], TAGS[i], "") for i in numbers
     )
     manifest, cams = folder / f"{name}.json", folder / f"{name}.cams.zip"
     write_manifest(manifest, Manifest("test", "train", ("a", "b", "c"), records))

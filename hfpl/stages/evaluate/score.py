@@ -58,7 +58,7 @@ def read_split(manifests: Sequence[Path], masks: Sequence[Path], root: ImageRoot
     """
     manifest = read_manifests(manifests)
     # Of a large set, what is not needed any more is not kept.
-    truths = {i: replace(mask, id="", sha256="") for i, mask in read_masks(masks).items()}
+    truths = {i: replace(mask, id="") for i, mask in read_masks(masks).items()}
     scored = tuple(record for record in manifest.images if record.id in truths)
 
     def truth(record: ImageRecord) -> np.ndarray:
