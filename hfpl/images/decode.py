@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
+import simplejpeg
 from PIL import Image, UnidentifiedImageError
 
 UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
@@ -73,6 +74,31 @@ def decode_image(content: bytes, max_side: int | None = None) -> Image.Image:
     if rgb.size != (width, height):
         rgb = rgb.resize((width, height), Image.Resampling.BICUBIC)
     return rgb.transpose(_TURNS[turn]) if turn > 1 else rgb
+
+
+def damage(content: bytes) -> str | None:
+    """What a decoder finds wrong with an image that it decodes all the same; None where nothing.
+
+    Pillow decodes a JPEG whose middle is broken, and a PNG whose checksums do not hold, without a
+    word.
+
+    Args:
+        content: of a file that :func:`decode_image` reads.
+    """
+    if content.startswith(b"\xff\xd8"):
+        try:
+            _, _, colours, _ = simplejpeg.decode_jpeg_header(content)
+            grey = "CMYK" if "CMYK" in colours or "YCCK" in colours else "GRAY"
+            simplejpeg.decode_jpeg(content, grey, fastdct=True, strict=True)
+        except ValueError as error:
+            return str(error)
+    elif content.startswith(b"\x89PNG"):
+        try:
+            with opened(content) as image:
+                image.verify()  # the checksum of each part, and not the pixels
+        except UNREADABLE as error:
+            return str(error)
+    return None
 
 
 def _opened_heif(content: bytes) -> Image.Image:

@@ -87,8 +87,7 @@ def test_the_power_moves_one_threshold_to_the_other(found, threshold):
 
 
 RECORDS = tuple(
-    ImageRecord(f"i{k}", f"i{k}.png", 30, 40, tags, "")
-    for k, tags in enumerate([(0,), (0, 1), ()])
+    ImageRecord(f"i{k}", f"i{k}.png", 30, 40, tags, "") for k, tags in enumerate([(0,), (0, 1), ()])
 )
 
 

@@ -13,7 +13,14 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from hfpl.images import decode
-from hfpl.images.decode import ENDINGS, UNREADABLE, decode_image, image_size, shrunk_size
+from hfpl.images.decode import (
+    ENDINGS,
+    UNREADABLE,
+    damage,
+    decode_image,
+    image_size,
+    shrunk_size,
+)
 
 GREY = np.random.default_rng(0).integers(0, 256, (24, 30)).astype(np.uint8)
 PIXELS = np.random.default_rng(1).integers(0, 256, (24, 30, 3)).astype(np.uint8)
@@ -259,3 +266,23 @@ def test_less_common_kinds_are_decoded_whole(kind, ending):
     image = decode_image(buffer.getvalue())
     assert image.size == (9, 5)
     assert np.abs(np.asarray(image).astype(int) - (200, 100, 50)).max() <= 4
+
+
+def test_what_is_whole_has_no_damage_and_what_is_not_has():
+    rng = np.random.default_rng(0)
+    pixels = np.repeat(np.repeat(rng.integers(0, 256, (9, 12, 3)), 8, 0), 8, 1).astype(np.uint8)
+    found = {}
+    for kind, mode in (("JPEG", "RGB"), ("JPEG", "L"), ("JPEG", "CMYK"), ("PNG", "RGB")):
+        buffer = io.BytesIO()
+        Image.fromarray(pixels).convert(mode).save(buffer, kind)
+        content = bytearray(buffer.getvalue())
+        assert damage(bytes(content)) is None
+        assert kind == "PNG" or damage(bytes(content[:-2])) is not None
+        middle = 9 * len(content) // 10
+        if kind == "PNG":
+            content[middle] ^= 1
+        else:
+            content[middle : middle + 6] = b"\xff\xd9\xff\xd9\xff\xd9"  # the end, too early
+        found[kind, mode] = damage(bytes(content))
+    assert None not in found.values()
+    assert damage(b"GIF89a") is None

@@ -114,7 +114,7 @@ def test_the_expected_form_draws_nothing_in_the_main_view():
     assert terms["isl_cls_a"].weight == pytest.approx(0.5 * LAMBDA)
     # It is what the binomial form finds on average.
     torch.manual_seed(0)
-    many = attach(loss, LABELS, IMAGENET, **isl("binomial", LAMBDA, 20_000))
+    many = attach(loss, LABELS, IMAGENET, **isl("binomial", LAMBDA, 10_000))
     assert many["isl_cls_a"].value.item() == pytest.approx(expected.item(), rel=0.01)
 
 

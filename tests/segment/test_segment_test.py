@@ -120,9 +120,7 @@ def test_the_image_is_not_changed(network, folder, runtime):
 
 
 def write_part(folder, numbers, scored, name: str):
-    records = tuple(
-        ImageRecord(f"image{i}", f"image{i}.png", *SIZES[i], (), "") for i in numbers
-    )
+    records = tuple(ImageRecord(f"image{i}", f"image{i}.png", *SIZES[i], (), "") for i in numbers)
     manifest, masks = folder / f"{name}.json", folder / f"{name}.masks.json"
     write_manifest(manifest, Manifest("test", "val", CLASSES, records))
     write_masks(masks, [MaskRecord(f"image{i}", f"image{i}.png", "") for i in scored])

@@ -7,7 +7,7 @@ from pathlib import Path
 from hfpl.jobs.progress import track
 from hfpl.plugins.formats import layout as voc
 from hfpl.plugins.formats.plausible import copies
-from hfpl.plugins.formats.records import image_record, write_split
+from hfpl.plugins.formats.records import Wanted, image_records, write_split
 from hfpl.plugins.formats.subset import chosen_classes, chosen_images
 from hfpl.storage.manifest import Manifest
 from hfpl.storage.reading import ImageRoot
@@ -48,13 +48,18 @@ def write_index(
             tags = {image_id: voc.read_tags(root, image_id, classes) for image_id in ids[split]}
             whole = only is None and limit is None
             taken = set(tags) if whole else chosen_images(tags.items(), kept, limit)
-            images = []
-            for image_id, of_image in tags.items():
-                if image_id in taken:
-                    file = f"{voc.IMAGES}/{image_id}.jpg"
-                    own = tuple(kept.index(tag) for tag in of_image)
-                    images.append(image_record(root, image_id, file, own))
+            for _ in range(len(tags) - len(taken)):
                 advance()
+            wanted = (
+                Wanted(
+                    image_id,
+                    f"{voc.IMAGES}/{image_id}.jpg",
+                    tuple(kept.index(tag) for tag in of_image),
+                )
+                for image_id, of_image in tags.items()
+                if image_id in taken
+            )
+            images = image_records(root, wanted, advance)
             names = tuple(classes[k] for k in kept)
             wholes[split] = Manifest(dataset, split, names, tuple(images))
     for split, whole in wholes.items():

@@ -1,10 +1,14 @@
 """Records of images and masks, and the manifests of a split."""
 
 import hashlib
-from collections.abc import Sequence
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
-from hfpl.images.decode import UNREADABLE, decode_image, image_size
+from hfpl.images.decode import UNREADABLE, damage, decode_image, image_size
 from hfpl.images.palette import IGNORE, decode_mask, mask_palette
 from hfpl.plugins.formats.class_names import check_classes
 from hfpl.plugins.formats.plausible import MaskLook, look_at
@@ -17,35 +21,92 @@ from hfpl.storage.manifest import (
 )
 from hfpl.storage.reading import ImageRoot
 
-
-def image_record(root: ImageRoot, image_id: str, file: str, tags: tuple[int, ...]) -> ImageRecord:
-    """Record of an image at its full size, of which the header alone is read.
-
-    Raises:
-        ValueError: the file is missing or no image; the message names it.
-    """
-    content = root.read(file)
-    try:
-        height, width = image_size(content)
-    except UNREADABLE as error:
-        raise ValueError(f"{root.root}/{file}: not a readable image: {error}") from None
-    return ImageRecord(image_id, file, height, width, tags, hashlib.sha256(content).hexdigest())
+logger = logging.getLogger(__name__)
 
 
-def shrunk_record(
-    root: ImageRoot, image_id: str, file: str, tags: tuple[int, ...], max_side: int
-) -> ImageRecord:
-    """Record of an image that was decoded whole, at the size it is shrunk to.
+def image_record(
+    root: ImageRoot,
+    image_id: str,
+    file: str,
+    tags: tuple[int, ...],
+    max_side: int | None = None,
+) -> tuple[ImageRecord, str | None]:
+    """Record of an image that was decoded whole, and what is wrong with it, if anything.
+
+    Args:
+        max_side: it is recorded at the size that it is shrunk to.
 
     Raises:
-        ValueError: the file is missing, no image, or damaged; the message names it.
+        ValueError: the file is missing, no image, or cut off; the message names it.
     """
     content = root.read(file)
     try:
         width, height = decode_image(content, max_side).size
     except UNREADABLE as error:
         raise ValueError(f"{root.root}/{file}: not a readable image: {error}") from None
-    return ImageRecord(image_id, file, height, width, tags, hashlib.sha256(content).hexdigest())
+    digest = hashlib.sha256(content).hexdigest()
+    return ImageRecord(image_id, file, height, width, tags, digest), damage(content)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """An image to be recorded; fields as of :func:`image_record`."""
+
+    id: str
+    file: str
+    tags: tuple[int, ...]
+
+
+def image_records(
+    root: ImageRoot,
+    wanted: Iterable[Wanted],
+    advance: Callable[[], None] = lambda: None,
+    max_side: int | None = None,
+) -> list[ImageRecord]:
+    """Records of images, in their order, decoded by as many threads as there are cores.
+
+    What decoders find wrong is named in a line.
+
+    Args:
+        advance: called after each.
+        max_side: as of :func:`image_record`.
+
+    Raises:
+        ValueError: as of :func:`image_record`, of the first that is wrong.
+    """
+    found, damaged = [], []
+    with ThreadPoolExecutor() as threads:
+        work = (
+            threads.submit(image_record, root, one.id, one.file, one.tags, max_side)
+            for one in wanted
+        )
+        for done in _a_few_at_a_time(work):
+            record, problem = done.result()
+            found.append(record)
+            damaged += [f"{record.file}: {problem}"] if problem else []
+            advance()
+    if damaged:
+        more = "; …" if len(damaged) > 3 else ""
+        logger.warning(
+            "data index: warning: %d images are damaged and were decoded as far as they go (%s%s)",
+            len(damaged),
+            "; ".join(damaged[:3]),
+            more,
+        )
+    return found
+
+
+def _a_few_at_a_time(work: Iterable[Future]) -> Iterator[Future]:
+    """Futures in their order; a few run ahead, so that a mistake ends soon and little is held."""
+    waiting: deque[Future] = deque()
+    for one in work:
+        waiting.append(one)
+        if len(waiting) > _AHEAD:
+            yield waiting.popleft()
+    yield from waiting
+
+
+_AHEAD = 16
 
 
 def mask_record(

@@ -22,7 +22,7 @@ from hfpl.plugins.formats.folder import Settings
 from hfpl.plugins.formats.folder.labels import LABEL_FILE, LabelRow, counted, read_labels
 from hfpl.plugins.formats.layout import CLASS_FILE
 from hfpl.plugins.formats.plausible import copies
-from hfpl.plugins.formats.records import shrunk_record, write_split
+from hfpl.plugins.formats.records import Wanted, image_records, write_split
 from hfpl.sections.suggest import suggest
 from hfpl.storage.manifest import SPLITS, Manifest
 from hfpl.storage.reading import ImageRoot
@@ -81,12 +81,15 @@ def write_folder_index(
     content = {}
     with track("data index", len(photographs), "images") as advance:
         for split in SPLITS:
-            images = []
-            for photo in sorted(members[split], key=lambda photo: photo.id):
-                tags = tuple(sorted(classes.index(tag) for tag in photo.tags))
-                file = f"{IMAGES}/{photo.file}"
-                images.append(shrunk_record(root, photo.id, file, tags, settings.max_side))
-                advance()
+            wanted = (
+                Wanted(
+                    photo.id,
+                    f"{IMAGES}/{photo.file}",
+                    tuple(sorted(classes.index(tag) for tag in photo.tags)),
+                )
+                for photo in sorted(members[split], key=lambda photo: photo.id)
+            )
+            images = image_records(root, wanted, advance, settings.max_side)
             content[split] = Manifest(dataset, split, classes, tuple(images))
     for line in copies(content):
         logger.warning("data index: warning: %s", line)
