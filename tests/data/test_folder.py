@@ -214,9 +214,7 @@ def test_large_photographs_are_shrunk_with_their_masks(root):
 def test_an_image_that_changed_after_indexing_is_named(root):
     found = Index(root)
     (root / "images" / "p3.jpg").write_bytes(picture((10, 8)))
-    with pytest.raises(
-        ValueError, match=r"images/p3\.jpg: not the file that was indexed"
-    ):
+    with pytest.raises(ValueError, match=r"images/p3\.jpg: not the file that was indexed"):
         ImageRoot(root).image(found.images["p3"])
 
 

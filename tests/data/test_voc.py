@@ -96,6 +96,31 @@ def test_a_list_is_the_first_word_of_each_line_sorted(root, content):
     assert voc.read_list(root, "train") == ["a", "b"]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("a photograph", "a photograph"),
+        ("2007_000032 -1", "2007_000032"),
+        ("2007_000032  1", "2007_000032"),
+        ("/JPEGImages/2007_000032.jpg /SegmentationClassAug/2007_000032.png", "2007_000032"),
+        ("JPEGImages/my cat.JPG\tSegmentationClass/my cat.png", "my cat"),
+        ("JPEGImages/b.jpeg", "b"),
+        ("cafe\u0301", "caf\u00e9"),
+        ("a.b", "a.b"),
+    ],
+)
+def test_a_line_of_a_list_is_a_name_or_a_path(root, line, name, encoding):
+    (root.root / voc.LISTS / "odd.txt").write_bytes(f"{line}\r\n\n".encode(encoding))
+    assert voc.read_list(root, "odd") == [name]
+
+
+def test_a_list_that_is_no_text_is_named(root):
+    (root.root / voc.LISTS / "odd.txt").write_bytes(b"caf\xe9\n")
+    with pytest.raises(ValueError, match=r"odd\.txt: not UTF-8; save it as UTF-8"):
+        voc.read_list(root, "odd")
+
+
 def test_a_list_that_is_missing_or_repeats_itself_is_named(root):
     with pytest.raises(ValueError, match=r"ImageSets/Segmentation/train\.txt: cannot be read"):
         voc.read_list(root, "train")
@@ -120,6 +145,26 @@ def test_difficult_objects_count_and_parts_of_objects_do_not(root):
         "<part><name>cat</name></part></annotation>"
     )
     assert tags_of(root, xml) == (1,)
+
+
+@pytest.mark.parametrize(
+    "xml",
+    [
+        '<annotation xmlns="http://a.b"><object><name>dog</name></object></annotation>',
+        '<x:annotation xmlns:x="http://a.b"><x:object><x:name>dog</x:name></x:object>'
+        "</x:annotation>",
+        "<Annotation><Object><Name>dog</Name></Object></Annotation>",
+        "<annotations><annotation><object><name>dog</name></object></annotation></annotations>",
+        "<annotation><object><name> dog\u200b </name></object></annotation>",
+    ],
+)
+def test_objects_count_in_any_name_space_capitals_and_depth(root, xml):
+    assert tags_of(root, xml) == (1,)
+
+
+def test_xml_of_another_kind_is_named(root):
+    with pytest.raises(ValueError, match=r"x\.xml: <html> holds no <object>; expected an <annot"):
+        tags_of(root, "<html><body/></html>")
 
 
 @pytest.mark.parametrize("name", ["Cat", "cow", "", "cat dog"])

@@ -9,6 +9,7 @@ from hfpl.plugins.formats import layout as voc
 from hfpl.plugins.formats.plausible import copies
 from hfpl.plugins.formats.records import Wanted, image_records, write_split
 from hfpl.plugins.formats.subset import chosen_classes, chosen_images
+from hfpl.plugins.formats.summary import summary
 from hfpl.storage.manifest import Manifest
 from hfpl.storage.reading import ImageRoot
 
@@ -22,8 +23,8 @@ def write_index(
     manifests: Mapping[str, Sequence[Path]],
     only: Sequence[str] | None = None,
     limit: int | None = None,
-) -> dict[str, int]:
-    """Read a VOC-layout data set and write its manifests; returns the images per split.
+) -> str:
+    """Read a VOC-layout data set and write its manifests; what was found, in words.
 
     Args:
         dataset: name that results carry.
@@ -69,7 +70,7 @@ def write_index(
         logger.warning("data index: warning: %s", line)
     for split, whole in wholes.items():
         write_split(whole, manifests[split])
-    return {split: len(whole.images) for split, whole in wholes.items()}
+    return summary(wholes)
 
 
 def _check_splits(root: ImageRoot, ids: Mapping[str, Sequence[str]]) -> None:

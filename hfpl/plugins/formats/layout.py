@@ -1,14 +1,18 @@
 """PASCAL VOC 2012's layout: lists, annotations, images and masks below one root."""
 
+import codecs
+import re
+import unicodedata
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import PurePosixPath
 from xml.sax.saxutils import escape
 
 import numpy as np
 
 from hfpl.images.palette import IGNORE
-from hfpl.plugins.formats.class_names import class_lines
+from hfpl.plugins.formats.class_names import class_lines, clean
 from hfpl.storage.reading import ImageRoot
 
 VOC_CLASSES = (
@@ -37,23 +41,48 @@ def read_classes(root: ImageRoot) -> tuple[str, ...]:
 def read_list(root: ImageRoot, name: str) -> list[str]:
     """Image ids of a list, sorted.
 
+    A line is an image's name, which may hold spaces; as in VOC's lists of one class, with 1, 0 or
+    -1 behind it; or the path of an image, or of an image and of its mask, as PSA and SEAM have
+    them.
+
+    Args:
+        name: of the list, without ``.txt``: UTF-8, or UTF-16 with its mark.
+
     Raises:
-        ValueError: the list is missing, or names an image twice.
+        ValueError: the list is missing, no text, or names an image twice.
     """
     file = f"{LISTS}/{name}.txt"
-    words = [line.split() for line in root.read(file).decode("utf-8-sig", "replace").splitlines()]
-    ids = [w[0] for w in words if w]
+    content = root.read(file)
+    wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    try:
+        lines = content.decode("utf-16" if wide else "utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        raise ValueError(f"{root.root}/{file}: not UTF-8; save it as UTF-8") from None
+    ids = [_listed(line.strip()) for line in lines if line.strip()]
     repeated = next((i for i, count in Counter(ids).items() if count > 1), None)
     if repeated:
         raise ValueError(f"{root.root}/{file}: '{repeated}' is listed twice")
     return sorted(ids)
 
 
+def _listed(line: str) -> str:
+    """Name of the image that a line of a list is about."""
+    line = re.sub(r"\s+-?[01]$", "", line)
+    if pair := re.fullmatch(r"(\S.*?\.jpe?g)\s+\S.*\.png", line, re.IGNORECASE):
+        line = pair[1]
+    if re.search(r"\.jpe?g$", line, re.IGNORECASE):
+        line = PurePosixPath(line).stem
+    return unicodedata.normalize("NFC", line)
+
+
 def read_tags(root: ImageRoot, image_id: str, classes: Sequence[str]) -> tuple[int, ...]:
     """Image-level label: the classes of every object of the annotation, ascending from 0.
 
+    Objects count wherever they stand in the file, in any name space and in any capitals.
+
     Raises:
-        ValueError: the annotation is missing, not XML, or names an unknown class.
+        ValueError: the annotation is missing, not XML or none of VOC's kind, or names an unknown
+            class.
     """
     file = f"{ANNOTATIONS}/{image_id}.xml"
     content = root.read(file)
@@ -66,14 +95,34 @@ def read_tags(root: ImageRoot, image_id: str, classes: Sequence[str]) -> tuple[i
     except (ElementTree.ParseError, LookupError, ValueError) as error:
         raise ValueError(f"{root.root}/{file}: not valid XML: {error}") from None
     tags = set()
-    for element in tree.findall("object"):
-        name = (element.findtext("name") or "").strip()
+    objects = list(_objects(tree))
+    if not objects and _kind(tree) != "annotation":
+        raise ValueError(
+            f"{root.root}/{file}: <{_kind(tree)}> holds no <object>; expected an <annotation>"
+        )
+    for element in objects:
+        names = [part.text or "" for part in element if _kind(part) == "name"]
+        name = clean(names[0]) if names else ""
         if name not in classes:
             raise ValueError(
                 f"{root.root}/{file}: unknown class '{name}'; known: {', '.join(classes)}"
             )
         tags.add(classes.index(name))
     return tuple(sorted(tags))
+
+
+def _objects(element: ElementTree.Element) -> Iterator[ElementTree.Element]:
+    """Objects below an element, without what their parts hold."""
+    for child in element:
+        if _kind(child) == "object":
+            yield child
+        elif _kind(child) != "part":
+            yield from _objects(child)
+
+
+def _kind(element: ElementTree.Element) -> str:
+    """Name of an element without its name space, in small letters."""
+    return str(element.tag).rpartition("}")[2].lower()
 
 
 def annotation_xml(

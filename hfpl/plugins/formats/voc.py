@@ -55,8 +55,7 @@ class InVocLayout(Format):
         from hfpl.plugins.formats.indexing import write_index
         from hfpl.storage.reading import ImageRoot
 
-        counts = write_index(dataset, ImageRoot(images), self.lists, manifests, *self.subset)
-        return ", ".join(f"{count} {split} images" for split, count in counts.items()) + " indexed"
+        return write_index(dataset, ImageRoot(images), self.lists, manifests, *self.subset)
 
     def masks(self, images: Path, manifests: Files, masks: Files) -> str:
         """As :meth:`hfpl.plugins.formats.interface.Format.masks`."""

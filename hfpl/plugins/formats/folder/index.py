@@ -4,7 +4,6 @@ import difflib
 import hashlib
 import logging
 import unicodedata
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -15,7 +14,6 @@ from hfpl.plugins.formats.class_names import (
     check_classes,
     class_lines,
     likeness,
-    mixed_alphabets,
     shown,
 )
 from hfpl.plugins.formats.folder import Settings
@@ -23,6 +21,7 @@ from hfpl.plugins.formats.folder.labels import LABEL_FILE, LabelRow, counted, re
 from hfpl.plugins.formats.layout import CLASS_FILE
 from hfpl.plugins.formats.plausible import copies
 from hfpl.plugins.formats.records import Wanted, image_records, write_split
+from hfpl.plugins.formats.summary import summary
 from hfpl.sections.suggest import suggest
 from hfpl.storage.manifest import SPLITS, Manifest
 from hfpl.storage.reading import ImageRoot
@@ -95,7 +94,7 @@ def write_folder_index(
         logger.warning("data index: warning: %s", line)
     for split, whole in content.items():
         write_split(whole, manifests[split])
-    return _summary(members, classes, notes)
+    return summary(content, notes)
 
 
 def read_photographs(root: ImageRoot) -> tuple[list[Photograph], list[str]]:
@@ -246,26 +245,3 @@ def _did_you_mean(name: str, files: Iterable[str]) -> str:
 
 def _is_image(file: str) -> bool:
     return not file.startswith(".") and PurePosixPath(file).suffix.lower() in ENDINGS
-
-
-def _summary(
-    members: Mapping[str, Sequence[Photograph]],
-    classes: Sequence[str],
-    notes: Sequence[str],
-) -> str:
-    """What a person should look at before training: classes with counts, and what was left out."""
-    counts = {s: Counter(tag for photo in members[s] for tag in photo.tags) for s in members}
-    total = sum(counts.values(), Counter())
-    tagged = ", ".join(f"{name} {total[name]}" for name in classes[:30])
-    tagged += ", …" if len(classes) > 30 else ""
-    unseen = [name for name in classes if not counts["train"][name]]
-    untagged = sum(not photo.tags for photos in members.values() for photo in photos)
-    notes = list(notes)
-    if mixed := mixed_alphabets(classes):
-        notes.append(f"letters of several alphabets are in {', '.join(mixed[:5])}")
-    if unseen:
-        notes.append(f"no training image is tagged {', '.join(map(shown, unseen[:5]))}")
-    if untagged:
-        notes.append(f"{untagged} images have no tag: they are taken to show none of the classes")
-    images = ", ".join(f"{len(photos)} {split} images" for split, photos in members.items())
-    return "; ".join([f"{images} indexed", f"classes: {tagged}", *notes])
