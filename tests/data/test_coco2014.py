@@ -137,10 +137,20 @@ T14 = "annotations/instances_train2014.json"
         ("instances_2017", edited(V17, lambda c: c["categories"][3].update(name="moped")),
          "instances_val2017.json: other categories than in train"),
         ("instances_2017", edited(T17, lambda c: c["annotations"][0].pop("category_id")),
-         r"instances_train2017\.json: not an annotation file of COCO: KeyError 'category_id'"),
+         r"instances_train2017\.json: not an annotation file of COCO: annotation .* of image .*: KeyError 'category_id'"),
         ("instances_2017",
          edited(T17, lambda c: c["annotations"][0].update(segmentation={"size": [H, W]})),
-         "image 000000000009: "),
+         "annotation .* of image 9: the runs of a region are not a list of whole numbers"),
+        ("instances_2017", edited(T17, lambda c: c["annotations"][0].pop("segmentation")),
+         "annotation .* of image 9: has no segmentation, which its mask is drawn from"),
+        ("instances_2017", edited(T17, lambda c: c["annotations"][0].update(segmentation=None)),
+         "annotation .* of image 9: has no segmentation"),
+        ("instances_2017", edited(T17, lambda c: c["annotations"][0].update(
+            segmentation={"size": [H, W], "counts": "abc"})),
+         "annotation .* of image 9: the runs of a region are compressed; write them as a list"),
+        ("instances_2017", edited(T17, lambda c: c["annotations"][0].update(
+            segmentation={"size": [H, W], "counts": [1]})),
+         "image 000000000009: the runs of a region add up to 1 pixels"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_named_and_nothing_written(archives, tmp_path, source, change, message):

@@ -59,12 +59,17 @@ def read_instances(
 
     def compact(entry: dict) -> Any:
         # Whole vertices take a tenth of the memory of parsed JSON.
-        if "segmentation" not in entry:
+        if "image_id" not in entry:
             return entry
-        image_id = int(entry["image_id"])
-        if image_id not in wanted:
-            return None
-        return image_id, int(entry["category_id"]), _region(entry["segmentation"])
+        try:
+            image_id = int(entry["image_id"])
+            if image_id not in wanted:
+                return None
+            return image_id, int(entry["category_id"]), _region(entry.get("segmentation"))
+        except _MALFORMED as error:
+            raise ValueError(
+                f"annotation {entry.get('id')} of image {entry['image_id']}: {_reason(error)}"
+            ) from None
 
     try:
         content = json.loads(text, object_hook=compact)
@@ -106,8 +111,11 @@ def draw_mask(image: CocoImage, labels: Mapping[int, int]) -> np.ndarray:
 
 
 def _malformed(name: str, error: Exception) -> ValueError:
-    reason = error if type(error) is ValueError else f"{type(error).__name__} {error}"
-    return ValueError(f"{name}: not an annotation file of COCO: {reason}")
+    return ValueError(f"{name}: not an annotation file of COCO: {_reason(error)}")
+
+
+def _reason(error: Exception) -> str:
+    return f"{error}" if type(error) is ValueError else f"{type(error).__name__} {error}"
 
 
 def _side(pixels: int) -> int:
@@ -118,7 +126,20 @@ def _side(pixels: int) -> int:
 
 def _region(segmentation: Any) -> Segmentation:
     """Polygons with their vertices truncated to whole numbers, or the encoding as it is."""
-    return segmentation if isinstance(segmentation, dict) else [*map(_polygon, segmentation)]
+    if isinstance(segmentation, dict):
+        _check_runs(segmentation.get("counts"))
+        return segmentation
+    if not isinstance(segmentation, list):
+        raise ValueError("has no segmentation, which its mask is drawn from")
+    return [*map(_polygon, segmentation)]
+
+
+def _check_runs(counts: Any) -> None:
+    # Compressed runs, which the published files have none of, are not checked by pycocotools.
+    if isinstance(counts, str | bytes):
+        raise ValueError("the runs of a region are compressed; write them as a list of numbers")
+    if not isinstance(counts, list) or not all(type(n) is int and n >= 0 for n in counts):
+        raise ValueError("the runs of a region are not a list of whole numbers")
 
 
 def _polygon(numbers: Iterable[float]) -> np.ndarray:
@@ -134,9 +155,7 @@ def _decode(region: Mapping[str, Any], shape: tuple[int, int]) -> np.ndarray:
     counts, pixels = region.get("counts"), shape[0] * shape[1]
     if region.get("size") != list(shape):
         raise ValueError(f"a region of size {region.get('size')} in an image of {list(shape)}")
-    # Compressed runs, which the published files have none of, are not checked by pycocotools.
-    if not isinstance(counts, list) or not all(isinstance(n, int) and n >= 0 for n in counts):
-        raise ValueError("the runs of a region are not a list of whole numbers")
+    _check_runs(counts)
     if sum(counts) != pixels:
         raise ValueError(f"the runs of a region add up to {sum(counts)} pixels, not {pixels}")
     return rle.decode(rle.frPyObjects(dict(region), *shape)).astype(bool)
