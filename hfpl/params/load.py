@@ -18,6 +18,9 @@ from hfpl.stages.cam.job import INFER, TRAIN
 from hfpl.stages.pretrain.job import TRAINED
 from hfpl.storage.plain_yaml import load_yaml
 
+_MOST_PIXELS = 60_000_000
+"""Pixels of a training's step: the papers' have two to three million, and take a card of 40 GB."""
+
 
 class ParamsError(ValueError):
     """A mistake in the parameters; the message is one line a person can act on."""
@@ -124,6 +127,7 @@ def _cross_checks(params: Params) -> list[str]:
         *check_refiner("segment.test", params.segment.test),
         *_metric_checks(evaluate.metrics),
         *_shard_checks(params),
+        *_step_checks(params),
     ]
     for method in evaluate.background_score:
         found += check_name(f"evaluate.background_score.{method}", methods, method)
@@ -180,6 +184,20 @@ def _shard_checks(params: Params) -> list[str]:
     if few is None or few <= params.shards:
         return []
     return [f"evaluate.train_shards: {few} of {params.shards} shards cannot be; see 'shards'"]
+
+
+def _step_checks(params: Params) -> list[str]:
+    """Trainings whose steps no memory holds."""
+    found = []
+    for stage in TRAINED:
+        section = getattr(params, stage)
+        pixels = section.batch * section.augmentation.crop**2
+        if pixels > _MOST_PIXELS:
+            found.append(
+                f"{stage}: a step has {pixels / 1e6:.0f} million pixels, more than "
+                f"{_MOST_PIXELS / 1e6:.0f} million: lower 'batch' or 'augmentation.crop'"
+            )
+    return found
 
 
 def _metric_checks(metrics: list[str]) -> list[str]:

@@ -137,7 +137,7 @@ T14 = "annotations/instances_train2014.json"
         ("instances_2017", edited(V17, lambda c: c["categories"][3].update(name="moped")),
          "instances_val2017.json: other categories than in train"),
         ("instances_2017", edited(T17, lambda c: c["annotations"][0].pop("category_id")),
-         r"instances_train2017\.json: not an annotation file of COCO: annotation .* of image .*: KeyError 'category_id'"),
+         r"instances_train2017\.json: not an annotation .* of image .*: KeyError 'category_id'"),
         ("instances_2017",
          edited(T17, lambda c: c["annotations"][0].update(segmentation={"size": [H, W]})),
          "annotation .* of image 9: the runs of a region are not a list of whole numbers"),

@@ -64,6 +64,7 @@ NONSENSE = [
     ("segment.test.scales=[]", "segment.test.scales: list should have at least 1 item"),
     ("cam.augmentation.crop=1000000000", "cam.augmentation.crop: input should be less than"),
     ("segment.optimiser.lr=1.0e+30", "segment.optimiser.lr: input should be less than"),
+    ("cam.augmentation.crop=4096", "cam: a step has 67 million pixels, more than 60 million"),
     ("pseudo.alpha_low=40.0", "pseudo: alpha_low is larger than alpha_high"),
     ('datasets.photos={format: folder, root: "a\\0b", max_side: 64, val_share: 0.5}',
      "datasets.photos.root: string should match pattern"),

@@ -110,7 +110,7 @@ def test_weights_that_are_there_are_not_asked_for(tmp_path, snakemake, write_par
 @pytest.mark.parametrize(
     ("file", "message"),
     [
-        ("labels.csv", "labels.csv: line 4: 'c.jpg' is not in images"),
+        ("labels.csv", "labels.csv: line 13: 'c.jpg' is not in images"),
         ("masks/a.png", "masks/a.png: not a readable mask"),
     ],
 )
@@ -120,9 +120,10 @@ def test_a_mistake_in_a_folder_is_found_before_any_training(
     root = tmp_path / "photos"
     (root / "images").mkdir(parents=True)
     (root / "masks").mkdir()
-    for name in ("a.jpg", "b.jpg"):
+    names = [f"{letter}.jpg" for letter in "abdefghijkl"]
+    for name in names:
         Image.new("RGB", (40, 30)).save(root / "images" / name)
-    (root / "labels.csv").write_text("file,tags\na.jpg,cat\nb.jpg,cat\n")
+    (root / "labels.csv").write_text("\n".join(["file,tags", *(f"{n},cat" for n in names), ""]))
     with (root / file).open("a") as wrong:
         wrong.write("c.jpg,cat\n")
     entry = json.dumps({"format": "folder", "root": "photos", "max_side": 48, "val_share": 0.5})
@@ -132,3 +133,20 @@ def test_a_mistake_in_a_folder_is_found_before_any_training(
     assert message in done.stdout
     assert "Cannot restore" not in done.stdout
     assert not (tmp_path / "results/f/pretrain").exists()  # although cores were idle
+
+
+def test_fewer_photographs_than_a_batch_are_found_before_any_training(
+    tmp_path, snakemake, write_params
+):
+    root = tmp_path / "photos"
+    (root / "images").mkdir(parents=True)
+    for name in ("a.jpg", "b.jpg", "c.jpg"):
+        Image.new("RGB", (40, 30), (ord(name[0]), 0, 0)).save(root / "images" / name)
+    (root / "labels.csv").write_text("file,tags\na.jpg,cat\nb.jpg,dog\nc.jpg,cat\n")
+    entry = json.dumps({"format": "folder", "root": "photos", "max_side": 48, "val_share": 0.3})
+    write_params(tmp_path, "micro", "dataset=f", f"datasets.f={entry}")
+    done = snakemake(tmp_path, "--cores", "2")
+    assert done.returncode == 1
+    assert "2 training images are fewer than a batch of " in done.stdout
+    assert "lower cam.batch in the parameters, or add images" in done.stdout
+    assert not (tmp_path / "results/f/pretrain").exists()

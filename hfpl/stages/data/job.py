@@ -104,11 +104,14 @@ _MANIFESTS = {
     )
     for split in SPLITS
 }
+_BATCHES = ("cam.batch", "affinity.batch", "segment.batch")
 INDEX = Job(
     "data_index",
     "write the manifests of a data set: its images, their tags and hashes",
     "hfpl.stages.data.prepare:index_images",
     reads=lambda params: ["dataset", "shards", *_of_format(params, format_of(params).index_reads)],
+    # No result depends on them: too few images are better found now than hours later.
+    places=lambda params: _BATCHES,
     inputs=(DIGEST,),
     outputs=tuple(_MANIFESTS.values()),
     images=True,

@@ -7,6 +7,7 @@ from hfpl.jobs.settings import Settings
 from hfpl.plugins.formats import build_format
 from hfpl.storage.atomic import write_json
 from hfpl.storage.digest import file_digest
+from hfpl.storage.manifest import read_manifests
 
 
 def write_archive(settings: Settings, *, downloads: Path, archive: Path, digest: Path) -> str:
@@ -33,10 +34,20 @@ def index_images(
     """Write the manifests of a data set; what was found, in words.
 
     Raises:
-        ValueError: something is missing or malformed; the message names the file.
+        ValueError: something is missing or malformed, or there are fewer training images than one
+            step takes; the message names the file, or the parameter.
     """
     manifests = {"train": train_manifests, "val": val_manifests}
-    return build_format(settings.chosen.dataset).index(settings.dataset, images, manifests)
+    found = build_format(settings.chosen.dataset).index(settings.dataset, images, manifests)
+    number = len(read_manifests(train_manifests).images)
+    for stage in ("cam", "affinity", "segment"):
+        batch = getattr(settings, stage).batch
+        if number < batch:
+            raise ValueError(
+                f"{number} training images are fewer than a batch of {batch}: lower {stage}.batch "
+                "in the parameters, or add images"
+            )
+    return found
 
 
 def index_masks(
