@@ -20,6 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     fetch.add_argument(
         "--url", action="append", metavar="URL", help="take it from here; its checksum stays"
     )
+    fetch.add_argument("--model", metavar="NAME", help="of timm: whose weights, from its hub")
     fetch.set_defaults(run=_fetch)
 
 
@@ -52,6 +53,8 @@ def _fetch(args: argparse.Namespace) -> str:
     known = plugin_names(BACKBONES)
     if args.backbone not in known:
         raise ValueError(f"'{args.backbone}' is no backbone{suggest(args.backbone, known)}")
+    if args.backbone == "timm":
+        return _fetch_timm(args.model)
     published = imagenet_of(args.backbone)
     chosen = next((p for p in published if p.urls), None)
     if chosen is None:
@@ -62,3 +65,21 @@ def _fetch(args: argparse.Namespace) -> str:
     wanted = Wanted(urls, chosen.size, chosen.sha256, "sha256")
     found = fetch(wanted, Path(chosen.file))
     return f"{chosen.file}: {human(found.size)}, SHA-256 {found.digest}"
+
+
+def _fetch_timm(model: str | None) -> str:
+    """Weights that belong to a network of timm, from the hub that the library names."""
+    from hfpl.plugins.backbones.timm import imported_timm
+    from hfpl.storage.digest import sha256_of
+    from hfpl.storage.tensors import save_tensors
+
+    if not model:
+        raise ValueError("weights of timm: --model NAME says which, as timm.list_pretrained() does")
+    timm = imported_timm()
+    try:
+        network = timm.create_model(model, pretrained=True)
+    except Exception as error:  # Of the library, its hub's client and the network, any.
+        raise ValueError(f"weights of timm's '{model}' cannot be had: {error}") from None
+    path = Path(f"data/timm-{model}.safetensors")
+    save_tensors(path, network.state_dict())
+    return f"{path}, SHA-256 {sha256_of(path)}; take it by network.weights: {path}"
