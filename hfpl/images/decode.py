@@ -5,10 +5,11 @@ import struct
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 import simplejpeg
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
 """What Pillow raises on files that are no images."""
@@ -26,6 +27,8 @@ LARGEST = 100_000_000
 """Pixels of the largest image that is decoded; Pillow holds it in 400 MB, and as much as RGB."""
 
 _ROWS = 256
+# Pillow refuses a PNG with a megabyte of text or of a colour profile.
+PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY = 2**26
 
 _ORIENTATION = 0x0112
 _TURNS = {
@@ -54,8 +57,8 @@ def decode_image(content: bytes, max_side: int | None = None) -> Image.Image:
     """An encoded image as a person would see it, RGB.
 
     It is turned as its EXIF orientation says; transparent parts show white; 16 bits a pixel are
-    scaled to 8; of an animation or of several pages the first is taken; greyscale, palette, 1-bit
-    and CMYK images become RGB.
+    scaled to 8, and 12 where no value is above 4095; of an animation or of several pages the first
+    is taken; greyscale, palette, 1-bit and CMYK images become RGB.
 
     Args:
         content: of a file that Pillow knows.
@@ -170,7 +173,9 @@ def _to_rgb(image: Image.Image) -> Image.Image:
         # Formats whose samples have at most 16 bits: Pillow reads some of them into 32.
         if not image.mode.startswith("I;16") and image.format not in ("PNG", "PPM"):
             raise ValueError("32 bits a pixel have no known range; save the image with 8 or 16")
-        return _by_rows(image, _from_16_bits)
+        # Sensors have 12 bits, and files 16: an image without any brighter pixel holds 12.
+        largest = 4095 if image.getextrema()[1] <= 4095 else 65535
+        return _by_rows(image, partial(_from_wide, largest=largest))
     if image.has_transparency_data:
         return _by_rows(image, _over_white)
     return image.convert("RGB")
@@ -185,10 +190,10 @@ def _by_rows(image: Image.Image, convert: Callable[[Image.Image], Image.Image]) 
     return rgb
 
 
-def _from_16_bits(image: Image.Image) -> Image.Image:
-    """Grey of 16 bits a pixel in 8; Pillow's own conversion clips."""
-    values = np.clip(np.asarray(image, np.float32), 0, 65535)
-    return Image.fromarray(np.rint(values / 257).astype(np.uint8))
+def _from_wide(image: Image.Image, largest: int) -> Image.Image:
+    """Grey of 0 to ``largest`` in 8 bits; Pillow's own conversion clips."""
+    values = np.clip(np.asarray(image, np.float32), 0, largest)
+    return Image.fromarray(np.rint(values * (255 / largest)).astype(np.uint8))
 
 
 def _over_white(image: Image.Image) -> Image.Image:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, PngImagePlugin
 
 from hfpl.images import decode
 from hfpl.images.decode import (
@@ -286,3 +286,21 @@ def test_what_is_whole_has_no_damage_and_what_is_not_has():
         found[kind, mode] = damage(bytes(content))
     assert None not in found.values()
     assert damage(b"GIF89a") is None
+
+
+@pytest.mark.parametrize("kind", ["TIFF", "PNG"])
+def test_12_bits_in_16_are_not_taken_for_night(kind):
+    twelve = (RAMP // 16).astype(np.uint16)
+    found = np.asarray(decode_image(encoded(Image.fromarray(twelve), kind)))[..., 0]
+    assert np.array_equal(found, np.rint(twelve * (255 / 4095)).astype(np.uint8))
+    assert found.max() == 255
+
+
+def test_a_png_with_much_text_or_a_large_profile_is_read():
+    notes = PngImagePlugin.PngInfo()
+    notes.add_text("history", "edited " * 300_000, zip=True)
+    picture = Image.fromarray(PIXELS)
+    for options in ({"pnginfo": notes}, {"icc_profile": bytes(3_000_000)}):
+        content = encoded(picture, "PNG", **options)
+        assert np.array_equal(np.asarray(decode_image(content)), PIXELS)
+        assert image_size(content) == PIXELS.shape[:2]
