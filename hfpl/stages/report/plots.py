@@ -10,10 +10,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.ticker import MaxNLocator
 
 from hfpl.plugins.metrics import columns_of, metrics_in
 from hfpl.stages.evaluate.table import BEST, FIXED
+from hfpl.stages.report.names import drawable, short_names, typeface
 from hfpl.stages.report.style import ACCENT, DEEP, INK, MIDDLE, MUTED, PALE, PLOT_STYLE
 from hfpl.storage.atomic import replacing
 
@@ -93,8 +95,15 @@ def class_bars(
         _bars(axes, values, list(rows))
         heading = columns.class_title
         axes.set(title=heading[0].upper() + heading[1:], xlabel="%", xlim=(0, 100))
-    panels[0].set_yticks(range(len(names)), names, color=INK)
-    panels[0].get_yticklabels()[0].set_fontweight("bold")
+    labels, in_full = short_names(names)
+    panels[0].set_yticks(range(len(names)), labels, color=INK)
+    for tick, label in zip(panels[0].get_yticklabels(), labels, strict=True):
+        tick.set_fontproperties(FontProperties(fname=typeface(label), size=10))
+    if in_full:
+        figure.supxlabel(in_full, x=0.012, ha="left", fontsize=7, color=MUTED)
+    panels[0].get_yticklabels()[0].set_fontproperties(
+        FontProperties(fname=typeface("mean", "-Bold"), size=10)
+    )
     panels[0].set_ylim(len(names) - 0.5, -0.5)
     _add_title(figure, f"{title}\n")
     # The line left free below the title: at the bottom of twenty classes none would look for it.
@@ -156,7 +165,7 @@ def training_curves(histories: Mapping[str, History], title: str) -> Figure:
 
 
 def _add_title(figure: Figure, title: str) -> None:
-    figure.suptitle(title, x=0.012, ha="left", fontsize=13, fontweight="bold")
+    figure.suptitle(drawable(title), x=0.012, ha="left", fontsize=13, fontweight="bold")
 
 
 def _few_ticks(axes: Axes) -> None:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
@@ -21,11 +20,14 @@ from hfpl.stages.report.cells import (
     tile_box,
     tiling,
 )
+from hfpl.stages.report.names import drawable, typeface
 from hfpl.stages.report.style import FAINT, INK, MUTED, PAPER
 
 CELL, GAP, MARGIN, LINE = 192, 8, 28, 22
 """Side of a cell, space between cells, margin of the sheet, height of a line, in pixels."""
 COLUMNS = ("Image", "CAM", "Pseudo-label", "Prediction", "Ground truth")
+_NAME = 400
+"""Longest name of a class in the legend, in pixels."""
 WIDTH = 2 * MARGIN + len(COLUMNS) * CELL + (len(COLUMNS) - 1) * GAP
 
 
@@ -94,7 +96,7 @@ def draw_row(example: Example, classes: Sequence[str]) -> Image.Image:
     captions = (example.id, " · ".join(classes[tag] for tag in example.tags) or "no tags")
     for column, text in enumerate(captions):
         place = (_left(column) + CELL / 2, size[0] + 4)
-        draw.text(place, shorten(text, CELL, font(11)), MUTED, font(11), anchor="ma")
+        _write(draw, place, text, CELL, MUTED, 11, anchor="ma")
     return row
 
 
@@ -107,11 +109,30 @@ def shorten(text: str, width: float, face: ImageFont.FreeTypeFont) -> str:
     return text + "…"
 
 
+def font(size: int, weight: str = "", text: str = "") -> ImageFont.FreeTypeFont:
+    """A typeface that has the letters of a text."""
+    return _opened(typeface(text, weight), size)
+
+
 @cache
-def font(size: int, weight: str = "") -> ImageFont.FreeTypeFont:
-    """The typeface that matplotlib brings along, so that the plots' and the sheets' are one."""
-    path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / f"DejaVuSans{weight}.ttf"
+def _opened(path: Path, size: int) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(path, size, layout_engine=ImageFont.Layout.BASIC)
+
+
+def _write(
+    draw: ImageDraw.ImageDraw,
+    place: tuple[float, float],
+    text: str,
+    width: float,
+    colour: str,
+    size: int,
+    weight: str = "",
+    **options: str,
+) -> None:
+    """Draw text that people gave, as much of it as fits."""
+    shown = drawable(text)
+    face = font(size, weight, shown)
+    draw.text(place, shorten(shown, width, face), colour, face, **options)
 
 
 def _left(column: int) -> int:
@@ -152,18 +173,19 @@ def _legend_entries(labels: set[int], classes: Sequence[str]) -> list[tuple[str,
 
 def _draw_head(title: str, note: str, entries: list[tuple[str, tuple[int, ...]]]) -> Image.Image:
     """Title, note, legend and column headings."""
-    places = list(_flow([font(12).getlength(name) + 40 for name, _ in entries]))
+    lengths = [font(12, "", drawable(n)).getlength(drawable(n)) for n, _ in entries]
+    places = list(_flow([min(length, _NAME) + 40 for length in lengths]))
     legend = MARGIN + 62
     headings = legend + (places[-1][1] + 1) * LINE + 14
     head = Image.new("RGB", (WIDTH, headings + LINE + 4), PAPER)
     draw = ImageDraw.Draw(head)
-    draw.text((MARGIN, MARGIN - 6), shorten(title, 700, font(20, "-Bold")), INK, font(20, "-Bold"))
-    draw.text((MARGIN, MARGIN + 24), shorten(note, 700, font(12)), MUTED, font(12))
+    _write(draw, (MARGIN, MARGIN - 6), title, 700, INK, 20, "-Bold")
+    _write(draw, (MARGIN, MARGIN + 24), note, 700, MUTED, 12)
     _draw_scale(head)
     for (name, colour), (left, line) in zip(entries, places, strict=True):
         top = legend + line * LINE
         draw.rectangle((MARGIN + left, top, MARGIN + left + 13, top + 13), colour, outline=MUTED)
-        draw.text((MARGIN + left + 20, top - 1), shorten(name, 400, font(12)), INK, font(12))
+        _write(draw, (MARGIN + left + 20, top - 1), name, _NAME, INK, 12)
     for column, name in enumerate(COLUMNS):
         place = (_left(column) + CELL / 2, headings)
         draw.text(place, name, INK, font(13, "-Bold"), anchor="ma")
