@@ -14,7 +14,7 @@ GPU ?= gpu.json
 PHOTOGRAPHS ?=
 WHEELS ?=
 
-.PHONY: demo test slow lint parity micro bench gpu format help
+.PHONY: demo test slow lint parity micro attack bench gpu format help
 
 help:
 	@echo "make demo    run snakemake on params.yaml, print the scores, build $(REPORT)"
@@ -53,6 +53,9 @@ micro: $(ENVIRONMENT)
 	$(BIN)/hfpl params micro --out results/micro/params.yaml
 	$(BIN)/snakemake --cores $(CORES) --config params=results/micro/params.yaml results=results/micro
 	$(BIN)/hfpl evaluate show results/micro/*/*/evaluate/table.json
+
+attack: $(ENVIRONMENT)
+	@$(BIN)/python -m scripts.attack
 
 bench: $(ENVIRONMENT)
 	@$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY))

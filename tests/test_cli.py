@@ -262,6 +262,17 @@ def test_a_log_that_cannot_be_written_is_named(fails, folder):
 # The parts without networks, from pictures to a table
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_log_on_a_full_disk_adds_nothing_to_the_line(folder, capsys):
+    assert main([*ARCHIVE, "--log", "/dev/full"]) == 0
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "Traceback" not in line
+    Path("params.yaml").write_text("nothing")
+    assert main([*ARCHIVE, "--log", "/dev/full"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("hfpl data archive: error: ")
+
+
 def test_a_data_set_is_generated_indexed_scored_and_shown(folder, capsys):
     assert main(ARCHIVE) == 0
     images = ["--images", "a.zip"]

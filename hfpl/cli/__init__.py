@@ -145,6 +145,18 @@ def _run(args: argparse.Namespace) -> int:
     return 0
 
 
+class _LogFile(logging.FileHandler):
+    """A log that no full disk stops: what ends the work then says so itself."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Nothing, in place of a traceback for each line."""
+
+    def close(self) -> None:
+        """As of the class; what cannot be written is lost."""
+        with suppress(OSError):
+            super().close()
+
+
 @contextmanager
 def _messages(log: Path | None) -> Iterator[None]:
     """What the package reports while it works goes to stderr, and to the log file."""
@@ -152,7 +164,7 @@ def _messages(log: Path | None) -> Iterator[None]:
     if rank() == 0:
         handlers = [logging.StreamHandler(sys.stderr)]
     if log and rank() == 0:
-        handlers.append(logging.FileHandler(log, encoding="utf-8"))
+        handlers.append(_LogFile(log, encoding="utf-8"))
     logger = logging.getLogger("hfpl")
     level = logger.level
     logger.setLevel(logging.INFO)

@@ -92,10 +92,13 @@ class _Directory:
 
     def __init__(self, infos: Sequence[zipfile.ZipInfo]) -> None:
         infos = sorted(infos, key=lambda info: info.filename)
-        self._fields = np.array(
-            [tuple(getattr(info, name) for name in self._FIELDS.names) for info in infos],
-            self._FIELDS,
-        )
+        try:
+            self._fields = np.array(
+                [tuple(getattr(info, name) for name in self._FIELDS.names) for info in infos],
+                self._FIELDS,
+            )
+        except OverflowError:
+            raise zipfile.BadZipFile("a member begins before the file does") from None
         self.names = Names([info.filename for info in infos])
 
     def find(self, name: str) -> zipfile.ZipInfo | None:

@@ -44,6 +44,18 @@ def test_of_members_with_one_name_the_last_is_read(tmp_path):
     assert Archive(tmp_path / "a.zip").read("a", 20) == b"last"
 
 
+def test_a_member_that_begins_before_the_file_is_an_error(tmp_path):
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("name", "content")
+    content = bytearray(path.read_bytes())
+    end = content.rindex(b"PK\x05\x06")
+    content[end + 16] += 40  # where the directory is said to begin
+    path.write_bytes(content)
+    with pytest.raises(zipfile.BadZipFile, match="before the file"):
+        Archive(path).read("name", 20)
+
+
 def test_a_member_that_is_not_what_the_directory_says_is_an_error(tmp_path):
     path = tmp_path / "a.zip"
     with zipfile.ZipFile(path, "w") as archive:
