@@ -1,5 +1,6 @@
 """Downloads against a real server on this machine: whole, broken off, wrong, missing."""
 
+import errno
 import fcntl
 import hashlib
 import resource
@@ -323,3 +324,12 @@ def test_a_part_that_is_a_link_is_left_alone(server, served, path, part, tmp_pat
         source(server.url("a")), path
     )
     assert target.read_text() == "mine"
+
+
+def test_a_file_system_without_locks_is_no_hindrance(server, served, path, monkeypatch):
+    def flock(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    server.files["a"] = served(CONTENT)
+    assert fetch(source(server.url("a")), path).size == len(CONTENT)

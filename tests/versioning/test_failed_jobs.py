@@ -1,9 +1,11 @@
 """A job that fails leaves no trace of its parameters: the next plan asks for it again."""
 
 import os
+import random
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -160,3 +162,45 @@ def test_a_damaged_result_is_not_worked_on(workflow):
     assert workflow.run()[0] == 0
     assert workflow.file("walk/table.txt").read_text() == "two\n"
     assert model.read_text() == "one\n"
+
+
+@pytest.mark.slow
+def test_a_run_that_is_asked_to_end_ends_at_any_moment(workflow):
+    """Once in six it took for ever, between two jobs; here many follow another at once."""
+    names = [f"results/d/v/cam/{number}.txt" for number in range(300)]
+    rules = (
+        SNAKEFILE
+        + """
+
+rule one:
+    output:
+        "results/d/v/cam/{number}.txt",
+    shell:
+        "touch {output}"
+"""
+    )
+    (workflow.folder / "Snakefile").write_text(rules)
+    rng = random.Random(0)
+    for _ in range(int(os.environ.get("HFPL_TERMS", "25"))):
+        for name in names:
+            (workflow.folder / name).unlink(missing_ok=True)
+        command = [
+            sys.executable,
+            "-m",
+            "snakemake",
+            "--cores",
+            "2",
+            "--quiet",
+            "all",
+            "--",
+            *names,
+        ]
+        process = subprocess.Popen(
+            [*command, *names], cwd=workflow.folder, env=workflow.environment
+        )
+        time.sleep(rng.uniform(2, 6))
+        process.terminate()
+        try:
+            process.wait(60)
+        finally:
+            process.kill()

@@ -135,6 +135,8 @@ class _Part:
         except BlockingIOError:
             self._file.close()
             raise ValueError(f"{self.path}: another process is downloading it") from None
+        except OSError:
+            pass  # a file system without locks
         self.size = self.path.stat().st_size
         self._digest = _hash_file(self.path, algorithm)
 
