@@ -1,6 +1,7 @@
 """Calibrated CAMs: the threshold that colours ask for, the power, and what reads them."""
 
 import json
+import math
 from dataclasses import replace
 
 import cv2
@@ -20,7 +21,9 @@ from hfpl.stages.cam.calibrate import (
     best_threshold,
     calibrate_cams,
     exponent,
+    likelihood,
     separations,
+    shares,
 )
 from hfpl.storage.manifest import ImageRecord, Manifest, write_manifest
 from hfpl.storage.reading import ImageRoot
@@ -68,6 +71,24 @@ def test_the_threshold_is_found_where_the_colour_changes(inside, level):
     slope = (inside - level) / 30
     cam = np.clip(level + slope * (30 - distance), 0, 1).astype(np.float32)
     assert best_threshold(separations(image, cam)) == pytest.approx(level, abs=0.03)
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 999))
+def test_shares_are_counted(seed):
+    cam = maps_of(seed, (40, 50))
+    found = shares(cam)
+    for level in (0, 10, 57, 120, 199):
+        assert found[level] == pytest.approx((cam >= (level + 1) / LEVELS).mean())
+
+
+def test_a_share_of_a_third_is_the_likeliest_and_twice_as_much_not_unlikely():
+    at = likelihood(np.array([0.0, 0.05, 0.175, 0.35, 0.7, 1.0]))
+    assert at[3] == 1
+    assert list(at.argsort()) == [5, 0, 1, 4, 2, 3]
+    assert at[2] > 0.85
+    assert at[4] > 0.7
+    assert (at > 0).all()
 
 
 @pytest.mark.parametrize("value", [0.0, 0.5, 1.0])
@@ -128,11 +149,17 @@ def calibrate(folder, threshold: float = 0.25) -> dict[str, float]:
 def test_the_job_sums_over_tagged_images(written):
     found = calibrate(written)
     source, root = Cams([written / "cams.zip"], None), ImageRoot(written)
+    maps = [source.of(record)[1].max(0) for record in RECORDS[:2]]
     total = sum(
-        separations(np.asarray(root.image(record)), source.of(record)[1].max(0))
-        for record in RECORDS[:2]
+        separations(np.asarray(root.image(record)), cam)
+        for record, cam in zip(RECORDS, maps, strict=False)
     )
-    assert found["threshold"] == best_threshold(total)
+    above = [np.mean([(cam >= (k + 1) / LEVELS).mean() for cam in maps]) for k in range(LEVELS)]
+    weights = [
+        np.exp(-((math.log(p / (1 - p)) - math.log(0.35 / 0.65)) ** 2) / (2 * 2.0**2))
+        for p in np.clip(above, 1e-4, 1 - 1e-4)
+    ]
+    assert found["threshold"] == best_threshold(total * np.array(weights))
     assert 0.3 < found["threshold"] < 0.7  # the strip's maps lie above, most of the others below
     assert found["threshold"] ** found["exponent"] == pytest.approx(0.25)
     assert calibrate(written, 0.1)["exponent"] > found["exponent"]

@@ -26,6 +26,9 @@ LEVELS = 200
 """Thresholds that are compared: the levels that shards store."""
 WEIGHT = 0.6
 """Exponent of the areas' weight p (1 - p); Otsu's is 1, which prefers halves of the image."""
+SHARE, SPREAD = 0.35, 2.0
+"""Share of an image's pixels that objects take on the mean, and how far, in log odds, data sets may
+lie from it."""
 _SIDE = 128
 """Longer side of what colours are compared on, in pixels."""
 _NOISE = 4.0
@@ -60,12 +63,36 @@ def calibrate_cams(
 
 def find_threshold(records: Sequence[ImageRecord], root: ImageRoot, source: "Cams") -> float:
     """Threshold that the CAMs of tagged images ask for, in (0, 1)."""
-    total = np.zeros(LEVELS)
+    total, above = np.zeros(LEVELS), np.zeros(LEVELS)
     with track("cam calibrate", len(records), "images") as advance:
         for record in records:
-            total += separations(np.asarray(root.image(record)), source.of(record)[1].max(axis=0))
+            cam = source.of(record)[1].max(axis=0)
+            total += separations(np.asarray(root.image(record)), cam)
+            above += shares(cam)
             advance()
-    return best_threshold(total)
+    return best_threshold(total * likelihood(above / len(records)))
+
+
+def shares(cam: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Share of a map's pixels above each threshold, (LEVELS,), entry k of (k + 1) / LEVELS.
+
+    Args:
+        cam: (h, w) in [0, 1], the largest of the image's classes.
+    """
+    levels = np.minimum((cam.ravel() * LEVELS).astype(int), LEVELS - 1)
+    return _above(np.bincount(levels, minlength=LEVELS)[None])[0] / levels.size
+
+
+def likelihood(share: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How likely objects take a share of the images on the mean, (LEVELS,) in [0, 1].
+
+    Normal in log odds and so broad that it decides nothing where colours do: half as much costs a
+    tenth, twice as much a quarter. It keeps maps whose peaks lie on the most telling parts from
+    being cut off around those.
+    """
+    odds = np.clip(share, 1e-4, 1 - 1e-4)
+    apart = np.log(odds / (1 - odds)) - np.log(SHARE / (1 - SHARE))
+    return np.exp(-(apart**2) / (2 * SPREAD**2))
 
 
 def separations(image: NDArray[np.uint8], cam: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -102,7 +129,7 @@ def separations(image: NDArray[np.uint8], cam: NDArray[np.float32]) -> NDArray[n
 
 
 def best_threshold(total: NDArray[np.float64]) -> float:
-    """Threshold in (0, 1) at which colours are furthest apart, of the sum over images."""
+    """Threshold in (0, 1) of the largest of a smoothed sum over images, (LEVELS,)."""
     smooth = np.convolve(total, np.ones(_SMOOTH) / _SMOOTH, mode="same")
     return (int(smooth[:-1].argmax()) + 1) / LEVELS
 
