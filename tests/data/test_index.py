@@ -438,3 +438,18 @@ def test_an_unknown_class_of_a_part_is_named(tagged, tmp_path):
 def test_a_part_without_images_is_named(root, tmp_path):
     with pytest.raises(ValueError, match="only: no train image has these classes alone"):
         index_part(root, tmp_path / "out", only=["dog"])
+
+
+def test_photographs_of_any_kind_are_found_by_their_names_and_other_files_counted(root, tmp_path):
+    images = root / voc.IMAGES
+    with Image.open(images / "t3.jpg") as picture:
+        picture.save(images / "t3.webp")
+    (images / "t3.jpg").unlink()
+    for name in ("notes.txt", "a.xyz", "b.xyz", ".hidden"):
+        (images / name).write_bytes(b"")
+    files = {split: [tmp_path / f"{split}.json"] for split in ("train", "val")}
+    line = write_index("pets", ImageRoot(root), LISTS, files)
+    found = {image.id: image.file for image in read_manifests(files["train"]).images}
+    assert found["t3"] == f"{voc.IMAGES}/t3.webp"
+    assert found["t0"] == f"{voc.IMAGES}/t0.jpg"
+    assert "; 3 files are no photographs: .xyz 2, .txt 1" in line

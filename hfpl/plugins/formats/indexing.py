@@ -6,6 +6,7 @@ from pathlib import Path
 
 from hfpl.jobs.progress import track
 from hfpl.plugins.formats import layout as voc
+from hfpl.plugins.formats.kinds import by_stem, other_kinds
 from hfpl.plugins.formats.plausible import copies
 from hfpl.plugins.formats.records import Wanted, image_records, write_split
 from hfpl.plugins.formats.subset import chosen_classes, chosen_images
@@ -43,6 +44,8 @@ def write_index(
         "val": voc.read_list(root, lists["val"]),
     }
     _check_splits(root, ids)
+    lying = root.names(voc.IMAGES)
+    files = by_stem(lying)
     wholes = {}
     with track("data index", sum(map(len, ids.values())), "images") as advance:
         for split in ids:
@@ -54,7 +57,7 @@ def write_index(
             wanted = (
                 Wanted(
                     image_id,
-                    f"{voc.IMAGES}/{image_id}.jpg",
+                    f"{voc.IMAGES}/{files.get(image_id, f'{image_id}.jpg')}",
                     tuple(kept.index(tag) for tag in of_image),
                 )
                 for image_id, of_image in tags.items()
@@ -70,7 +73,7 @@ def write_index(
         logger.warning("data index: warning: %s", line)
     for split, whole in wholes.items():
         write_split(whole, manifests[split])
-    return summary(wholes)
+    return summary(wholes, filter(None, [other_kinds(lying)]))
 
 
 def _check_splits(root: ImageRoot, ids: Mapping[str, Sequence[str]]) -> None:

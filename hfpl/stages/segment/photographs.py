@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from hfpl.images.decode import ENDINGS
+from hfpl.plugins.formats.kinds import is_photograph, other_kinds
 
 MASKS, OVERLAYS = "masks", "overlays"
 """Folders of the results."""
@@ -64,7 +65,7 @@ def find_photographs(given: Sequence[Path], out: Path) -> list[Photograph]:
 def _files(folder: Path) -> list[Path]:
     """Photographs in a folder and below, sorted, through links too; hidden ones are left out, and
     so are masks: of a folder that is trained on, and of earlier results."""
-    found, other, been = [], Counter(), set()
+    found, other, been = [], [], set()
     for place, folders, names in os.walk(folder, followlinks=True):
         real = os.path.realpath(place)
         left_out = {folder for name in names for folder in _MASKS_OF.get(name, ())}
@@ -75,15 +76,10 @@ def _files(folder: Path) -> list[Path]:
         if real in been:
             continue
         been.add(real)
-        for name in sorted(name for name in names if not name.startswith(".")):
-            ending = PurePath(name).suffix.lower()
-            if ending in ENDINGS:
-                found.append(Path(place, name))
-            elif name not in _MASKS_OF and name != "classes.txt":
-                other[ending or "without an ending"] += 1
-    if other:
-        kinds = ", ".join(f"{ending} {count}" for ending, count in other.most_common(8))
-        _log.warning("%s: %d files are no photographs: %s", folder, other.total(), kinds)
+        found += [Path(place, name) for name in sorted(filter(is_photograph, names))]
+        other += [name for name in names if name not in _MASKS_OF and name != "classes.txt"]
+    if kinds := other_kinds(other):
+        _log.warning("%s: %s", folder, kinds)
     return found
 
 

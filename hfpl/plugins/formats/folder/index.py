@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from hfpl.images.decode import ENDINGS
 from hfpl.jobs.progress import track
 from hfpl.plugins.formats.class_names import (
     check_classes,
@@ -18,6 +17,7 @@ from hfpl.plugins.formats.class_names import (
 )
 from hfpl.plugins.formats.folder import Settings
 from hfpl.plugins.formats.folder.labels import LABEL_FILE, LabelRow, counted, read_labels
+from hfpl.plugins.formats.kinds import is_photograph, other_kinds
 from hfpl.plugins.formats.layout import CLASS_FILE
 from hfpl.plugins.formats.plausible import copies
 from hfpl.plugins.formats.records import Wanted, image_records, write_split
@@ -124,9 +124,11 @@ def read_photographs(root: ImageRoot) -> tuple[list[Photograph], list[str]]:
                 "their endings alone, and results are named without; rename one of them"
             )
     listed = {photo.file for photo in photographs}
-    rest = [f for f in files if f not in listed and _is_image(f)]
+    rest = [f for f in files if f not in listed and is_photograph(f)]
     if rest:
         notes.append(counted(rest, f"images without a row in {LABEL_FILE} are not used"))
+    if kinds := other_kinds(files):
+        notes.append(kinds)
     return sorted(photographs, key=lambda photo: photo.id), notes
 
 
@@ -212,7 +214,7 @@ def _join_rows(rows: Iterable[LabelRow], files: Sequence[str]) -> list[Photograp
     exact = set(files)
     composed = {unicodedata.normalize("NFC", file): file for file in files}
     stems: dict[str, list[str]] = {}
-    for file in filter(_is_image, composed):
+    for file in filter(is_photograph, composed):
         stems.setdefault(PurePosixPath(file).stem, []).append(composed[file])
     found: dict[str, Photograph] = {}
     for row in rows:
@@ -241,7 +243,3 @@ def _did_you_mean(name: str, files: Iterable[str]) -> str:
     small = {file.casefold(): file for file in files}
     near = difflib.get_close_matches(name.casefold(), small, n=1, cutoff=0.6)
     return f"; did you mean {shown(small[near[0]])}?" if near else ""
-
-
-def _is_image(file: str) -> bool:
-    return not file.startswith(".") and PurePosixPath(file).suffix.lower() in ENDINGS
