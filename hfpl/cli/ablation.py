@@ -19,7 +19,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_file(row, "scores", "its table of scores, or that of its CAMs (.json)")
     _add_file(row, "model", "its CAM network, for the device it was trained on")
     row.add_argument(
-        "--benchmarks", type=Path, nargs="*", default=[], metavar="FILE", help="of its jobs (.tsv)"
+        "--run",
+        type=Path,
+        required=True,
+        dest="folder",
+        metavar="FOLDER",
+        help="of the run: its jobs' benchmarks tell the time they took",
     )
     _add_file(row, "rows", "rows of the comparison, to add it to (.csv)")
     _add_file(row, "row", "the same row by itself (.json)")
@@ -49,7 +54,8 @@ def _row(args: argparse.Namespace) -> str:
     _, facts = load_tensors(args.model)
     if "device" not in facts:
         raise ValueError(f"{args.model}: does not say what device it was trained on")
-    row = make_row(params, args.variant, args.key, args.scores, facts["device"], args.benchmarks)
+    benchmarks = sorted(args.folder.glob("*/logs/*.tsv"))
+    row = make_row(params, args.variant, args.key, args.scores, facts["device"], benchmarks)
     add_row(args.rows, row)
     write_json(args.row, row)
     return f"row of {args.variant}"

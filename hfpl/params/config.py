@@ -63,9 +63,10 @@ def read_config(given: Mapping[str, Any]) -> Config:
 def _path(name: str, value: Any) -> str:
     text = "" if value is None else str(value)
     # Braces are wildcards of Snakemake, and no path of a person's has control characters.
-    if not text.strip() or re.search(r"[{}\x00-\x1f\x7f]", text):
+    if not text.strip() or re.search(r"^-|[{}\x00-\x1f\x7f]", text):
         raise ParamsError(
-            f"--config {name}={text!r}: expected a path without braces or control characters"
+            f"--config {name}={text!r}: expected a path without braces, control characters or a "
+            "dash at its beginning"
         )
     whole, here = os.path.normpath(text), os.getcwd()
     # What lies below this folder is named from here, however it was given.

@@ -21,11 +21,11 @@ rule ablation_row:
     params:
         params=CONFIG.params,
         rows=f"{ROWS}/{{comparison}}.csv",
-        benchmarks=f"{COMMON}/{{variant}}/*/logs/*.tsv",
+        folder=f"{COMMON}/{{variant}}",
     shell:
         "hfpl ablation row --params {params.params:q} --variant {wildcards.variant} --log {log:q}"
         " --key {wildcards.key} --scores {input.scores:q} --model {input.model:q}"
-        " --benchmarks {params.benchmarks} --rows {params.rows:q} --row {output:q}"
+        " --run {params.folder:q} --rows {params.rows:q} --row {output:q}"
 
 
 rule ablation_table:
@@ -63,7 +63,7 @@ rule ablation_table:
         },
     shell:
         "hfpl ablation table --log {log:q} --rows {params.files:q} --keys {params.key[runs]}"
-        " --json {output.json:q} --remark {params.key[remark]:q} --csv {output.csv:q}"
+        " --json {output.json:q} --remark={params.key[remark]:q} --csv {output.csv:q}"
         " --markdown {output.markdown:q} --figure {output.figure:q}"
 
 

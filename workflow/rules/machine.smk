@@ -43,11 +43,16 @@ def retried(amount):
     return lambda wildcards, attempt: amount * attempt
 
 
+def no_option(path):
+    """A path that no command takes for one of its options."""
+    return f"./{path}" if path.startswith("-") else path
+
+
 # What a command needs and no result depends on reaches it as environment variables: as params of
 # a rule, another folder or number of threads would re-run everything.
 os.environ |= {
-    "HFPL_IMAGES": "" if FORMAT.archived else PARAMS.chosen_dataset.root,
-    "HFPL_DOWNLOADS": CONFIG.downloads,
+    "HFPL_IMAGES": "" if FORMAT.archived else no_option(PARAMS.chosen_dataset.root),
+    "HFPL_DOWNLOADS": no_option(CONFIG.downloads),
     "HFPL_THREADS": str(THREADS),
     "HFPL_WORKERS": str(CONFIG.workers),
     "HFPL_GPUS": str(gpus(None)),
