@@ -17,6 +17,7 @@ STUDIES = (
     "storage",
     "times",
     "versions",
+    "where",
 )
 
 
