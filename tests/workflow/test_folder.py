@@ -75,25 +75,6 @@ def test_every_photograph_gets_masks(finished, tmp_path):
     assert (finished / RUN / "segment" / "model.safetensors").exists()
 
 
-def test_no_text_of_the_parameters_is_run_or_filled_in(finished, snakemake):
-    runs = ("ablation.variants=[cam]", "ablation.seeds=[0]", "ablation.sweeps={}")
-    entry = {"format": "folder", "root": ROOT, "max_side": 48, "val_share": 0.25}
-    given = ("dataset=nasty", f"datasets.nasty={json.dumps(entry)}", "shards=1")
-    text = preset_text("micro", (*given, *runs, f"ablation.remark={json.dumps(REMARK)}"))
-    params = finished / "params.yaml"
-    before = params.read_text("utf-8")
-    params.write_text(text, "utf-8")
-    done = snakemake(finished, "--cores", "2", "--config", "rows=rows", "--", "ablation")
-    assert done.returncode == 0, done.stdout
-    table = next((finished / "results").rglob("ablation/table.md")).read_text("utf-8")
-    assert "{PARAMS.variant}" in table
-    params.write_text(before, "utf-8")
-    assert not list(finished.rglob("PWNED"))
-    told = os.environ["HOME"] + " {x}"
-    logs = [p for p in finished.rglob("*.log") if told in p.read_text("utf-8", "replace")]
-    assert logs == []
-
-
 def test_without_masks_nothing_is_scored_and_the_words_say_so(finished, capsys):
     table = finished / RUN / "evaluate" / "table.json"
     assert json.loads(table.read_text()) == {"rows": []}
@@ -135,6 +116,25 @@ def test_changes_are_noticed_and_masks_are_scored(finished, snakemake):
     assert done.returncode == 0, done.stdout
     assert "<b>cat</b>" not in (finished / "masks.html").read_text(encoding="utf-8")
     assert "Nothing to be done" in snakemake(finished, "-n").stdout
+
+
+def test_no_text_of_the_parameters_is_run_or_filled_in(finished, snakemake):
+    runs = ("ablation.variants=[cam]", "ablation.seeds=[0]", "ablation.sweeps={}")
+    entry = {"format": "folder", "root": ROOT, "max_side": 48, "val_share": 0.25}
+    given = ("dataset=nasty", f"datasets.nasty={json.dumps(entry)}", "shards=1")
+    text = preset_text("micro", (*given, *runs, f"ablation.remark={json.dumps(REMARK)}"))
+    params = finished / "params.yaml"
+    before = params.read_text("utf-8")
+    params.write_text(text, "utf-8")
+    done = snakemake(finished, "--cores", "2", "--config", "rows=rows", "--", "ablation")
+    assert done.returncode == 0, done.stdout
+    table = next((finished / "results").rglob("ablation/table.md")).read_text("utf-8")
+    assert "{PARAMS.variant}" in table
+    params.write_text(before, "utf-8")
+    assert not list(finished.rglob("PWNED"))
+    told = os.environ["HOME"] + " {x}"
+    logs = [p for p in finished.rglob("*.log") if told in p.read_text("utf-8", "replace")]
+    assert logs == []
 
 
 def test_photographs_with_other_times_or_not_at_hand_change_nothing(finished, snakemake):

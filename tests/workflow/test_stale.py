@@ -25,11 +25,11 @@ def finished(micro_run, tmp_path) -> Path:
 
 
 def test_a_training_that_fails_is_asked_for_again(finished, snakemake, write_params, read_plan):
-    write_params(finished, "micro", "segment.optimiser.lr=1.0e+6")
+    write_params(finished, "micro", "segment.batch=25")
     for _ in range(2):
         done = snakemake(finished, "--cores", "2")
         assert done.returncode == 1
-        assert "not finite" in done.stdout
+        assert "24 training images are fewer than a batch of 25" in done.stdout
     plan = read_plan(snakemake(finished, "-n").stdout)
     assert {"segment_train", "segment_test", "segment_model", "evaluate_table"} <= set(plan)
     write_params(finished)
