@@ -25,7 +25,8 @@ from snakemake.settings.types import PersistenceBackend
 from snakemake_interface_executor_plugins.settings import ExecMode
 
 from hfpl.jobs.alone import at_work, marks, process_mark
-from hfpl.versioning.records import Settled, file_sha256, is_remembered, keep_seen, settle
+from hfpl.storage.digest import sha256_of
+from hfpl.versioning.records import Settled, is_remembered, keep_seen, settle
 
 KNOWN_FORMAT = 6
 """Version of Snakemake's records that this module knows."""
@@ -139,7 +140,7 @@ class _Overlay:
             self.settled.contents.pop(Path(key), None)
             if Path(key).is_file():
                 # Beside those of the inputs, where a later plan finds whatever jobs noted of files.
-                own = {key: f"sha256:{file_sha256(Path(key))}"}
+                own = {key: f"sha256:{sha256_of(Path(key))}"}
                 record.input_checksums = {**(record.input_checksums or {}), **own}
             self.memory._write(key, record)
 
@@ -223,7 +224,7 @@ class _Overlay:
         noted = (own or {}).get("input_checksums") or {}
         if str(path) not in noted or not is_remembered(path, own):
             return False
-        return noted[str(path)] != f"sha256:{file_sha256(path)}"
+        return noted[str(path)] != f"sha256:{sha256_of(path)}"
 
 
 def _clear_up() -> None:

@@ -7,7 +7,6 @@ own memory of it holds, or the record's is put in its place, or the result count
 unknown parameters, and is made again.
 """
 
-import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Any
 
 from hfpl.pipeline import STAGES
 from hfpl.storage.atomic import read_json, write_json
+from hfpl.storage.digest import sha256_of
 
 RECORD = "provenance.json"
 """Name of the record in a stage's folder."""
@@ -102,7 +102,7 @@ def settle(results: Path, read: Read) -> Settled:
             if path in came:
                 continue
             own = files[path]
-            if own and f"sha256:{file_sha256(path)}" in noted.of(path):
+            if own and f"sha256:{sha256_of(path)}" in noted.of(path):
                 settled.contents[path] = _timed(path, own)  # touched, no more
             else:
                 unknown = {"params": ["unknown"], "input": [], "log": []}
@@ -132,20 +132,14 @@ def write_records(folders: Iterable[Path], read: Read) -> list[Path]:
             if own is None or not is_remembered(path, own):
                 raise ValueError(f"{path}: not made by a run here; run 'snakemake --cores all'")
             kept = {name: value for name, value in own.items() if name not in _TIMES}
-            entries[path.name] = {"sha256": file_sha256(path), "metadata": kept}
+            entries[path.name] = {"sha256": sha256_of(path), "metadata": kept}
         if entries:
             write_json(folder / RECORD, entries)
             records.append(folder / RECORD)
-            seen[str(folder)] = file_sha256(folder / RECORD)
+            seen[str(folder)] = sha256_of(folder / RECORD)
     if seen != _seen():
         write_json(SEEN, seen)
     return records
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file, hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def is_remembered(path: Path, own: dict[str, Any] | None) -> bool:
@@ -154,7 +148,7 @@ def is_remembered(path: Path, own: dict[str, Any] | None) -> bool:
 
 
 def is_recorded(path: Path, record: dict[str, Any]) -> bool:
-    return path.name in record and record[path.name]["sha256"] == file_sha256(path)
+    return path.name in record and record[path.name]["sha256"] == sha256_of(path)
 
 
 def read_record(folder: Path) -> tuple[dict[str, Any], str]:
@@ -169,7 +163,7 @@ def read_record(folder: Path) -> tuple[dict[str, Any], str]:
     )
     if not known:
         raise ValueError(f"{path}: not a record of results; remove it")
-    return record, file_sha256(path)
+    return record, sha256_of(path)
 
 
 def _seen() -> dict[str, str]:

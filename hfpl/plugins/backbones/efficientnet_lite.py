@@ -91,7 +91,7 @@ class EfficientNetLite(Backbone):
         stride: 8, 16, or 32 as published.
     """
 
-    def __init__(self, size: Literal[0, 1, 2], stride: Literal[8, 16]) -> None:
+    def __init__(self, size: int, stride: int) -> None:
         super().__init__()
         width, depth = _SCALES[size]
         self._conv_stem = _SameConv(3, _STEM, 3, 2)

@@ -57,7 +57,7 @@ class ResNet50(Backbone):
     Batch statistics and affine parameters stay as loaded; the first parts are frozen.
     """
 
-    def __init__(self, stride: Literal[8, 16], frozen_layers: Literal[0, 1, 2, 3, 4]) -> None:
+    def __init__(self, stride: int, frozen_layers: int) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(3, 64, 7, stride=2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(64)

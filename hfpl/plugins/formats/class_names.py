@@ -30,6 +30,12 @@ def shown(text: str) -> str:
     return ascii(short) if len(_alphabets(text)) > 1 else repr(short)
 
 
+def counted(files: Sequence[str], what: str) -> str:
+    """How many files are what, with the names of the first for a message."""
+    more = ", …" if len(files) > 3 else ""
+    return f"{len(files)} {what} ({', '.join(map(shown, files[:3]))}{more})"
+
+
 def has_control(text: str) -> bool:
     """Whether a text holds control characters, or halves of characters."""
     return any(unicodedata.category(c) in ("Cc", "Cs") for c in text)

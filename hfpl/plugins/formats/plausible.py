@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from hfpl.images.palette import IGNORE, voc_palette
-from hfpl.plugins.formats.class_names import shown
+from hfpl.plugins.formats.class_names import counted, shown
 from hfpl.storage.manifest import ImageRecord, Manifest
 
 _COLOURS = {tuple(colour): label for label, colour in enumerate(voc_palette().tolist())}
@@ -77,7 +77,7 @@ class MasksLook:
         if not odd:
             return None
         return (
-            f"{_counted(odd, 'masks')} have VOC's colours under other labels, as an editor leaves "
+            f"{_masks(odd)} have VOC's colours under other labels, as an editor leaves "
             "them that renumbers a palette: by their colours they fit the tags, by their labels "
             "they do not; save them with the palette as it was"
         )
@@ -88,7 +88,7 @@ class MasksLook:
         if len(odd) < 2 or 2 * len(odd) < len(labelled):
             return None
         return (
-            f"{_counted(odd, 'masks')} of {len(labelled)} show none of their images' tags; is the "
+            f"{_masks(odd)} of {len(labelled)} show none of their images' tags; is the "
             f"order of the labels that of the classes ({_named(range(len(self.classes)), self)})?"
         )
 
@@ -97,9 +97,8 @@ class MasksLook:
         if not odd:
             return None
         classes = Counter(k for look in odd for k in look.found - look.tags)
-        return (
-            f"{_counted(odd, 'masks')} show classes that their images are not tagged with: "
-            + ", ".join(f"{shown(self.classes[k])} {n}" for k, n in classes.most_common(5))
+        return f"{_masks(odd)} show classes that their images are not tagged with: " + ", ".join(
+            f"{shown(self.classes[k])} {n}" for k, n in classes.most_common(5)
         )
 
     def _unseen(self) -> list[str]:
@@ -161,9 +160,8 @@ def copies(wholes: Mapping[str, Manifest]) -> list[str]:
     ]
 
 
-def _counted(looks: Sequence[MaskLook], what: str) -> str:
-    more = ", …" if len(looks) > 3 else ""
-    return f"{len(looks)} {what} ({', '.join(shown(look.file) for look in looks[:3])}{more})"
+def _masks(looks: Sequence[MaskLook]) -> str:
+    return counted([look.file for look in looks], "masks")
 
 
 def _named(numbers: Sequence[int], looks: MasksLook) -> str:

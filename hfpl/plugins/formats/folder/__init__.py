@@ -50,7 +50,7 @@ class FolderFormat(Format):
 
     def masks(self, images: Path, manifests: Files, masks: Files) -> str:
         """As :meth:`hfpl.plugins.formats.interface.Format.masks`."""
-        from hfpl.plugins.formats.folder.labels import counted
+        from hfpl.plugins.formats.class_names import counted
         from hfpl.plugins.formats.folder.masks import folder_masks
         from hfpl.plugins.formats.mask_files import write_mask_manifests
         from hfpl.storage.reading import ImageRoot

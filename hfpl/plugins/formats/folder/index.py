@@ -12,11 +12,12 @@ from hfpl.jobs.progress import track
 from hfpl.plugins.formats.class_names import (
     check_classes,
     class_lines,
+    counted,
     likeness,
     shown,
 )
 from hfpl.plugins.formats.folder import Settings
-from hfpl.plugins.formats.folder.labels import LABEL_FILE, LabelRow, counted, read_labels
+from hfpl.plugins.formats.folder.labels import LABEL_FILE, LabelRow, read_labels
 from hfpl.plugins.formats.kinds import is_photograph, other_kinds
 from hfpl.plugins.formats.layout import CLASS_FILE
 from hfpl.plugins.formats.plausible import copies

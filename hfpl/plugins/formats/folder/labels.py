@@ -64,12 +64,6 @@ def read_labels(content: bytes) -> tuple[list[LabelRow], list[str]]:
     return rows, notes
 
 
-def counted(files: Sequence[str], what: str) -> str:
-    """How many files are what, with the names of the first for a message."""
-    more = ", …" if len(files) > 3 else ""
-    return f"{len(files)} {what} ({', '.join(map(shown, files[:3]))}{more})"
-
-
 def _decode(content: bytes) -> tuple[str, list[str]]:
     wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
