@@ -60,6 +60,7 @@ class MaskRecord:
 
     Attributes:
         labels: which label each class has in the file, where it holds others too; empty: 1 to K.
+        png: of a mask that was drawn of the regions in its file: the mask, in base64.
     """
 
     __pydantic_config__: ClassVar = _STRICT
@@ -68,6 +69,7 @@ class MaskRecord:
     file: BelowRoot
     sha256: Sha256
     labels: tuple[Label, ...] = ()
+    png: Annotated[str, Field(max_length=2**26)] = ""
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,8 @@ def write_manifest(path: str | Path, manifest: Manifest) -> None:
 
 def write_masks(path: str | Path, masks: Sequence[MaskRecord]) -> None:
     """Write the scored images of one shard."""
-    entries = ({k: v for k, v in asdict(mask).items() if k != "labels" or v} for mask in masks)
+    optional = ("labels", "png")
+    entries = ({k: v for k, v in asdict(m).items() if k not in optional or v} for m in masks)
     write_json(path, {"masks": list(entries)})
 
 

@@ -1,7 +1,11 @@
 """Read images and masks below a data set's root: a folder, or a zip file of one."""
 
+import base64
+import binascii
 import hashlib
+import os
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +39,20 @@ class ImageRoot:
         start = f"{folder}/"
         names = (n[len(start) :] for n in self._opened().names() if n.startswith(start))
         return sorted(n for n in names if n and "/" not in n)
+
+    def tree(self) -> dict[str, list[str]]:
+        """Every folder and the names of the files directly in it, both sorted; '' is the root.
+
+        Links are followed, hidden files and folders left out.
+        """
+        if self.root.is_dir():
+            return dict(_walk(self.root))
+        found: dict[str, list[str]] = {"": []}
+        for name in self._opened().names():
+            if not any(part.startswith(".") for part in name.split("/")):
+                folder, _, file = name.rpartition("/")
+                found.setdefault(folder, []).extend([file] if file else [])
+        return {folder: sorted(found[folder]) for folder in sorted(found)}
 
     def exists(self, file: str) -> bool:
         """Whether a file is there."""
@@ -94,7 +112,14 @@ class ImageRoot:
 
     def _recorded(self, record: ImageRecord | MaskRecord) -> bytes:
         """Content of a record's file; ValueError where it is another than was recorded."""
-        content = self.read(record.file)
+        inline = record.png if isinstance(record, MaskRecord) else ""
+        try:
+            content = base64.b64decode(inline) if inline else self.read(record.file)
+        except binascii.Error:
+            raise ValueError(
+                f"{self.root}/{record.file}: the mask of '{record.id}' in its manifest is damaged; "
+                "remove the manifest"
+            ) from None
         if record.sha256 and hashlib.sha256(content).hexdigest() != record.sha256:
             raise ValueError(
                 f"{self.root}/{record.file}: not the file that was indexed; it was changed or "
@@ -108,3 +133,17 @@ class ImageRoot:
             return self._archive
         except UNREADABLE_ZIP as error:
             raise ValueError(f"{self.root}: not a readable zip file: {error}") from None
+
+
+def _walk(root: Path) -> Iterator[tuple[str, list[str]]]:
+    been = set()
+    for place, folders, files in os.walk(root, followlinks=True):
+        real = os.path.realpath(place)
+        if real in been:  # A link may lead back to where it lies.
+            folders.clear()
+            continue
+        been.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        relative = Path(place).relative_to(root).as_posix()
+        shown = [n for n in sorted(files) if n[0] != "." and Path(place, n).is_file()]
+        yield "" if relative == "." else relative, shown

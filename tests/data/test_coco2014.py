@@ -147,7 +147,7 @@ T14 = "annotations/instances_train2014.json"
          "annotation .* of image 9: has no segmentation"),
         ("instances_2017", edited(T17, lambda c: c["annotations"][0].update(
             segmentation={"size": [H, W], "counts": "abc"})),
-         "annotation .* of image 9: the runs of a region are compressed; write them as a list"),
+         "annotation .* of image 9: the compressed runs of a region end in the middle"),
         ("instances_2017", edited(T17, lambda c: c["annotations"][0].update(
             segmentation={"size": [H, W], "counts": [1]})),
          "image 000000000009: the runs of a region add up to 1 pixels"),

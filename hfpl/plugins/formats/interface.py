@@ -75,4 +75,8 @@ class Format:
         It is taken anew when names, sizes or times of files are others. ``absent`` where there is
         no such folder, so that a plan needs no data.
         """
-        return fingerprint(Path(self.settings.root), self.parts[part])
+        return fingerprint(Path(self.settings.root), self.files_of(part))
+
+    def files_of(self, part: Part) -> Sequence[str]:
+        """Folders and files below ``root`` that a part consists of."""
+        return self.parts[part]

@@ -3,16 +3,17 @@
 import codecs
 import re
 import unicodedata
-import xml.etree.ElementTree as ElementTree
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
+from xml.etree.ElementTree import Element
 from xml.sax.saxutils import escape
 
 import numpy as np
 
 from hfpl.images.palette import IGNORE
 from hfpl.plugins.formats.class_names import class_lines, clean
+from hfpl.plugins.formats.xml import kind, parse_xml
 from hfpl.storage.reading import ImageRoot
 
 VOC_CLASSES = (
@@ -86,22 +87,18 @@ def read_tags(root: ImageRoot, image_id: str, classes: Sequence[str]) -> tuple[i
     """
     file = f"{ANNOTATIONS}/{image_id}.xml"
     content = root.read(file)
-    plain = content.replace(b"\0", b"")  # UTF-16 too
-    if b"<!DOCTYPE" in plain or b"<!ENTITY" in plain:
-        # VOC's files have neither; entities could expand without bound.
-        raise ValueError(f"{root.root}/{file}: document types and entities are not accepted")
     try:
-        tree = ElementTree.fromstring(content)
-    except (ElementTree.ParseError, LookupError, ValueError) as error:
-        raise ValueError(f"{root.root}/{file}: not valid XML: {error}") from None
+        tree = parse_xml(content)
+    except ValueError as error:
+        raise ValueError(f"{root.root}/{file}: {error}") from None
     tags = set()
     objects = list(_objects(tree))
-    if not objects and _kind(tree) != "annotation":
+    if not objects and kind(tree) != "annotation":
         raise ValueError(
-            f"{root.root}/{file}: <{_kind(tree)}> holds no <object>; expected an <annotation>"
+            f"{root.root}/{file}: <{kind(tree)}> holds no <object>; expected an <annotation>"
         )
     for element in objects:
-        names = [part.text or "" for part in element if _kind(part) == "name"]
+        names = [part.text or "" for part in element if kind(part) == "name"]
         name = clean(names[0]) if names else ""
         if name not in classes:
             raise ValueError(
@@ -111,18 +108,13 @@ def read_tags(root: ImageRoot, image_id: str, classes: Sequence[str]) -> tuple[i
     return tuple(sorted(tags))
 
 
-def _objects(element: ElementTree.Element) -> Iterator[ElementTree.Element]:
+def _objects(element: Element) -> Iterator[Element]:
     """Objects below an element, without what their parts hold."""
     for child in element:
-        if _kind(child) == "object":
+        if kind(child) == "object":
             yield child
-        elif _kind(child) != "part":
+        elif kind(child) != "part":
             yield from _objects(child)
-
-
-def _kind(element: ElementTree.Element) -> str:
-    """Name of an element without its name space, in small letters."""
-    return str(element.tag).rpartition("}")[2].lower()
 
 
 def annotation_xml(

@@ -10,7 +10,7 @@ from hfpl.jobs.progress import track
 from hfpl.plugins.formats import layout as voc
 from hfpl.plugins.formats.interface import Files
 from hfpl.plugins.formats.plausible import MasksLook
-from hfpl.plugins.formats.records import mask_record
+from hfpl.plugins.formats.records import DrawnMask, mask_record
 from hfpl.storage.manifest import read_manifests, write_masks
 from hfpl.storage.reading import ImageRoot
 
@@ -45,7 +45,7 @@ def listed_masks(
 
 def write_mask_manifests(
     root: ImageRoot,
-    found: Mapping[str, str],
+    found: Mapping[str, str | DrawnMask],
     manifests: Files,
     masks: Files,
     classes: Sequence[str] | None = None,
@@ -53,7 +53,7 @@ def write_mask_manifests(
     """Read the masks of the images and write their manifests, one per shard.
 
     Args:
-        found: image id → file of its mask.
+        found: image id → file of its mask, or the mask.
         manifests: for each split, the files of its images.
         masks: for each split, the files to write, one for each of these.
         classes: foreground classes in the order of the files' labels; None: the manifests'.

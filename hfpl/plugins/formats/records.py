@@ -1,5 +1,6 @@
 """Records of images and masks, and the manifests of a split."""
 
+import base64
 import hashlib
 import logging
 from collections import deque
@@ -109,16 +110,30 @@ def _a_few_at_a_time(work: Iterable[Future]) -> Iterator[Future]:
 _AHEAD = 16
 
 
+@dataclass(frozen=True)
+class DrawnMask:
+    """A mask that lies in no file of its own: it is drawn of what an annotation file says.
+
+    Attributes:
+        file: the annotation file.
+        png: the mask.
+    """
+
+    file: str
+    png: bytes
+
+
 def mask_record(
     root: ImageRoot,
     image: ImageRecord,
-    file: str,
+    source: str | DrawnMask,
     num_classes: int,
     labels: tuple[int, ...] | None = None,
 ) -> tuple[MaskRecord, MaskLook]:
     """Record of the mask of an image, and what is seen of it.
 
     Args:
+        source: its file, or the mask itself.
         num_classes: C of the file's labels, background included.
         labels: which label each class of the data set has in the file; None: 1 to K.
 
@@ -126,7 +141,9 @@ def mask_record(
         ValueError: the file is missing, no label map, of the size neither of the image's file nor
             of its record, or has unknown labels.
     """
-    content = root.read(file)
+    drawn = isinstance(source, DrawnMask)
+    file = source.file if drawn else source
+    content = source.png if drawn else root.read(file)
     try:
         mask, palette = decode_mask(content), mask_palette(content)
     except UNREADABLE as error:
@@ -146,7 +163,8 @@ def mask_record(
         )
     plain = tuple(range(1, num_classes))
     own = () if labels is None or labels == plain else labels
-    record = MaskRecord(image.id, file, hashlib.sha256(content).hexdigest(), own)
+    inline = base64.b64encode(content).decode() if drawn else ""
+    record = MaskRecord(image.id, file, hashlib.sha256(content).hexdigest(), own, inline)
     return record, look_at(file, image, mask, palette, labels or plain)
 
 

@@ -1,19 +1,14 @@
 """COCO's instances: read from the annotation files, drawn into label maps."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import cv2
 import numpy as np
-from pycocotools import mask as rle
 
-Segmentation = Sequence[np.ndarray] | Mapping[str, Any]
-"""Polygons, int32 (n, 2) as x and y each, or a run-length encoded region as in the JSON."""
+from hfpl.plugins.formats.regions import FARTHEST, Region, draw, region_of
 
-_FARTHEST = 2**15
-"""Largest coordinate of a vertex; OpenCV's fixed-point numbers end not far above."""
 _MALFORMED = (KeyError, TypeError, ValueError, RecursionError)
 
 
@@ -28,7 +23,7 @@ class CocoImage:
 
     height: int
     width: int
-    instances: list[tuple[int, Segmentation]] = field(default_factory=list)
+    instances: list[tuple[int, Region]] = field(default_factory=list)
 
 
 def read_image_ids(text: bytes, name: str) -> set[int]:
@@ -65,7 +60,7 @@ def read_instances(
             image_id = int(entry["image_id"])
             if image_id not in wanted:
                 return None
-            return image_id, int(entry["category_id"]), _region(entry.get("segmentation"))
+            return image_id, int(entry["category_id"]), region_of(entry.get("segmentation"))
         except _MALFORMED as error:
             raise ValueError(
                 f"annotation {entry.get('id')} of image {entry['image_id']}: {_reason(error)}"
@@ -100,14 +95,8 @@ def draw_mask(image: CocoImage, labels: Mapping[int, int]) -> np.ndarray:
     Raises:
         ValueError: a run-length encoding does not fit the image.
     """
-    mask = np.zeros((image.height, image.width), np.uint8)
-    for category, region in image.instances:
-        if isinstance(region, Mapping):
-            mask[_decode(region, mask.shape)] = labels[category]
-        else:
-            for polygon in region:
-                cv2.fillPoly(mask, [polygon], labels[category])
-    return mask
+    drawn = ((labels[category], region) for category, region in image.instances)
+    return draw(drawn, (image.height, image.width))
 
 
 def _malformed(name: str, error: Exception) -> ValueError:
@@ -119,43 +108,6 @@ def _reason(error: Exception) -> str:
 
 
 def _side(pixels: int) -> int:
-    if not 1 <= int(pixels) <= _FARTHEST:
+    if not 1 <= int(pixels) <= FARTHEST:
         raise ValueError(f"an image has a side of {pixels} pixels")
     return int(pixels)
-
-
-def _region(segmentation: Any) -> Segmentation:
-    """Polygons with their vertices truncated to whole numbers, or the encoding as it is."""
-    if isinstance(segmentation, dict):
-        _check_runs(segmentation.get("counts"))
-        return segmentation
-    if not isinstance(segmentation, list):
-        raise ValueError("has no segmentation, which its mask is drawn from")
-    return [*map(_polygon, segmentation)]
-
-
-def _check_runs(counts: Any) -> None:
-    # Compressed runs, which the published files have none of, are not checked by pycocotools.
-    if isinstance(counts, str | bytes):
-        raise ValueError("the runs of a region are compressed; write them as a list of numbers")
-    if not isinstance(counts, list) or not all(type(n) is int and n >= 0 for n in counts):
-        raise ValueError("the runs of a region are not a list of whole numbers")
-
-
-def _polygon(numbers: Iterable[float]) -> np.ndarray:
-    vertices = np.asarray(numbers, np.float64)
-    whole = vertices.ndim == 1 and len(vertices) >= 2 and len(vertices) % 2 == 0
-    if not whole or not (np.abs(vertices) <= _FARTHEST).all():
-        raise ValueError("a polygon is not a list of x, y, x, y, …")
-    return vertices.astype(np.int32).reshape(-1, 2)
-
-
-def _decode(region: Mapping[str, Any], shape: tuple[int, int]) -> np.ndarray:
-    """Boolean (h, w)."""
-    counts, pixels = region.get("counts"), shape[0] * shape[1]
-    if region.get("size") != list(shape):
-        raise ValueError(f"a region of size {region.get('size')} in an image of {list(shape)}")
-    _check_runs(counts)
-    if sum(counts) != pixels:
-        raise ValueError(f"the runs of a region add up to {sum(counts)} pixels, not {pixels}")
-    return rle.decode(rle.frPyObjects(dict(region), *shape)).astype(bool)

@@ -1,20 +1,23 @@
-"""A folder of photographs and a list of their tags."""
+"""A folder of photographs and their tags, in any of the layouts that people have."""
 
+import os
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from hfpl.plugins.formats.interface import Files, Format
+from hfpl.plugins.formats.interface import Files, Format, Part
 from hfpl.sections.section import Section, Text
 
 
 class Settings(Section):
-    """Photographs in ``images/``, their tags in ``labels.csv``; masks, where there are any, in
-    ``masks/``."""
+    """Photographs, and their tags as a list, as folders or as an annotation file; masks, where
+    there are any, in ``masks/``."""
 
     format: Literal["folder"] = Field(description="a file or folder in hfpl/plugins/formats")
-    root: Text = Field(min_length=1, description="folder that holds images and labels.csv")
+    root: Text = Field(min_length=1, description="folder that holds the photographs and their tags")
     max_side: int = Field(
         title="larger photographs are shrunk to this, and their masks",
         ge=32,
@@ -23,9 +26,9 @@ class Settings(Section):
         "are written, shrunk to this",
     )
     val_share: Annotated[float, Field(gt=0, lt=1)] = Field(
-        title="held out where labels.csv has no column split",
-        description="share of the photographs held out where labels.csv has no column split; "
-        "which ones follows from their names",
+        title="held out where the list names no splits",
+        description="share of the photographs held out where the list of tags names no splits; "
+        "about so many, each by its name",
     )
 
 
@@ -39,7 +42,19 @@ class FolderFormat(Format):
 
     every_image_tested = True
     index_reads = ("max_side", "val_share")
-    parts = {"images": ("images", "labels.csv", "classes.txt"), "masks": ("masks",)}
+
+    def files_of(self, part: Part) -> Sequence[str]:
+        """As :meth:`hfpl.plugins.formats.interface.Format.files_of`: photographs and tags may lie
+        anywhere but in the folders that have a meaning of their own, and masks in a list too."""
+        from hfpl.plugins.formats.folder.listing import CORRECTIONS, MASKS
+
+        with suppress(OSError), os.scandir(self.settings.root) as entries:
+            names = sorted(e.name for e in entries if not e.name.startswith("."))
+            if part == "masks":
+                lists = [n for n in names if n.lower().endswith(".json") or n == "annotations"]
+                return [MASKS, *lists]
+            return [name for name in names if name not in (MASKS, CORRECTIONS)]
+        return ()
 
     def index(self, dataset: str, images: Path, manifests: Files) -> str:
         """As :meth:`hfpl.plugins.formats.interface.Format.index`."""
@@ -58,5 +73,5 @@ class FolderFormat(Format):
         root = ImageRoot(images)
         found, rest = folder_masks(root, manifests)
         write_mask_manifests(root, found, manifests, masks)
-        note = counted(rest, "files in masks are not <name of an image in the list>.png")
+        note = counted(rest, "files in masks are not <name of a photograph>.png")
         return f"{len(found)} masks indexed" + (f"; {note}" if rest else "")
