@@ -23,14 +23,12 @@ from PIL import Image
 from PIL.Image import Resampling
 
 from hfpl.images.decode import decode_image
-from hfpl.jobs.runtime import set_up
 from hfpl.params import load_params
 from hfpl.stages.cam.calibrate import Cams, find_threshold
 from hfpl.stages.evaluate.cam_curve import CAM_THRESHOLDS
 from hfpl.stages.evaluate.cams import cam_curve, cam_predictor
 from hfpl.stages.evaluate.score import ScoredSplit, read_split, score_predictions
-from hfpl.stages.segment.apply import draw_overlay, label_image
-from hfpl.stages.segment.model import load_model
+from hfpl.stages.segment.segmenter import Segmenter, draw_overlay
 from hfpl.storage.atomic import replacing
 from hfpl.storage.reading import ImageRoot
 from studies._finished import add_run, image_root
@@ -118,20 +116,14 @@ def _scores(split: ScoredSplit, root: ImageRoot, cams: Cams) -> str:
 
 def draw_found(model: Path, out: Path, photographs: list[Path]) -> None:
     """Write a picture: each photograph, beside it tinted where the network found a class."""
-    runtime = set_up("cpu")
-    trained = load_model(model, runtime)
+    segmenter = Segmenter.load(model, device="cpu")
     tiles, named = [], {}
     for path in photographs:
         image = decode_image(path.read_bytes())
         image = image.resize((round(image.width * SHOWN / image.height), SHOWN), Resampling.LANCZOS)
-        mask = label_image(trained, image, trained.test, True, trained.long_side, runtime)
-        tiles += [image, Image.fromarray(draw_overlay(np.asarray(image), mask))]
-        shares = np.bincount(mask.ravel(), minlength=len(trained.classes) + 1)[1:] / mask.size
-        named[path.stem] = {
-            name: f"{100 * share:.1f} %"
-            for name, share in zip(trained.classes, shares, strict=True)
-            if share > 0
-        }
+        found = segmenter(image)
+        tiles += [image, Image.fromarray(draw_overlay(np.asarray(image), found.labels))]
+        named[path.stem] = {name: f"{100 * share:.1f} %" for name, share in found.found().items()}
     whole = Image.new("RGB", (sum(tile.width for tile in tiles), SHOWN))
     left = 0
     for tile in tiles:

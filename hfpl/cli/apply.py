@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="take scales and CRF from segment.test of this parameter file, not from the model",
     )
-    add_runtime(parser, workers=False)
+    add_runtime(parser)
     parser.set_defaults(run=_apply)
 
 
@@ -53,12 +53,23 @@ def _apply(args: argparse.Namespace) -> str:
     from hfpl.jobs.runtime import set_up
     from hfpl.params import load_params
     from hfpl.stages.segment.apply import Settings, label_photographs
+    from hfpl.stages.segment.model import load_model
+    from hfpl.stages.segment.segmenter import Segmenter
 
     if args.long_side is not None and args.long_side < 1:
         raise ValueError(f"--long-side {args.long_side}: expected at least 1")
     test = load_params(args.settings).segment.test if args.settings else None
-    settings = Settings(not args.no_crf, args.force, test, args.long_side)
-    runtime = set_up(args.device, args.threads)
-    labelled, skipped = label_photographs(args.model, args.photographs, args.out, settings, runtime)
+    runtime = set_up(args.device, args.threads, args.workers)
+    segmenter = Segmenter(
+        load_model(args.model, runtime),
+        runtime,
+        crf=not args.no_crf,
+        test=test,
+        long_side=args.long_side,
+    )
+    settings = Settings(args.force, runtime.workers)
+    labelled, skipped = label_photographs(
+        segmenter, args.model, args.photographs, args.out, settings
+    )
     finished = f", {skipped} were finished" if skipped else ""
     return f"{labelled} photographs labelled{finished}; results in {args.out}"

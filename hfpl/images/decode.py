@@ -76,7 +76,18 @@ def decode_image(content: bytes, max_side: int | None = None) -> Image.Image:
         rgb = _to_rgb(image)
     if rgb.size != (width, height):
         rgb = rgb.resize((width, height), Image.Resampling.BICUBIC)
-    return rgb.transpose(_TURNS[turn]) if turn > 1 else rgb
+    return _turned(rgb, turn)
+
+
+def upright(image: Image.Image) -> Image.Image:
+    """An image of Pillow's as :func:`decode_image` makes it of a file; errors as there."""
+    return _turned(_to_rgb(image), _turn(image))
+
+
+def _turned(rgb: Image.Image, turn: int) -> Image.Image:
+    turned = rgb.transpose(_TURNS[turn]) if turn > 1 else rgb
+    turned.info = {}  # Whoever looks for an orientation there would turn it once more.
+    return turned
 
 
 def damage(content: bytes) -> str | None:

@@ -9,54 +9,19 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from ruamel.yaml import YAML
 from torch import nn
 
 from hfpl.cli import main
 from hfpl.images.palette import decode_mask, voc_palette
 from hfpl.jobs.runtime import set_up
-from hfpl.params.load import validate_params
 from hfpl.params.presets import preset_text
 from hfpl.pipeline import JOBS
-from hfpl.plugins.backbones import build_backbone
-from hfpl.stages.segment.apply import draw_overlay, enlarged_labels
-from hfpl.stages.segment.model import write_model
+from hfpl.stages.segment.segmenter import draw_overlay, enlarged_labels
 from hfpl.stages.segment.test import segment_shard
-from hfpl.stages.segment.train import build_deeplab
 from hfpl.storage.manifest import ImageRecord, Manifest, MaskRecord, write_manifest, write_masks
 from hfpl.storage.shards import Shard
-from hfpl.storage.tensors import load_tensors, save_network, save_tensors
-
-CLASSES = ("cat", "dog, small", "ünicorn")
-
-
-@pytest.fixture(scope="module")
-def params():
-    return validate_params(YAML(typ="safe").load(preset_text("micro")))
-
-
-@pytest.fixture(scope="module")
-def model(params, tmp_path_factory):
-    """A network of random weights that finds several classes, trained on 48-pixel images."""
-    torch.manual_seed(0)
-    backbone = build_backbone(params.network.backbone, params.network.options)
-    network = build_deeplab(backbone, len(CLASSES), params.segment.head)
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.running_mean.normal_(std=0.2)
-            module.running_var.uniform_(0.5, 1.5)
-    record = ImageRecord("a", "a.png", 48, 30, (), "")
-    manifest = Manifest("test", "train", CLASSES, (record,))
-    folder = tmp_path_factory.mktemp("model")
-    write_manifest(folder / "train-0.json", manifest)
-    save_network(folder / "network.safetensors", network)
-    write_model(
-        JOBS["segment_model"].settings(params),
-        manifests=[folder / "train-0.json"],
-        network=folder / "network.safetensors",
-        model=folder / "model.safetensors",
-    )
-    return folder / "model.safetensors"
+from hfpl.storage.tensors import load_tensors, save_tensors
+from tests.segment.conftest import CLASSES
 
 
 def picture(size=(40, 30), seed=0) -> Image.Image:

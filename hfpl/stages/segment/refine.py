@@ -5,17 +5,20 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from multiprocessing.connection import wait
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hfpl.plugins.refiners.interface import Refiner
 
+Thing = TypeVar("Thing")
+Made = TypeVar("Made")
 _WAITING_PER_WORKER = 2
 """Images that wait for a process, or are in it: what bounds the memory."""
 
@@ -34,23 +37,38 @@ def refined_labels(
     """Each image with its label map, uint8 (h, w), after the refiner, in the order they come.
 
     Args:
-        images: read no further ahead than the processes need.
-        workers: processes of the refiner; 0: this one. The labels are the same.
+        images, workers: as of :func:`on_other_cores`.
 
     Raises:
         ValueError: as its ``refine``, or a process was killed.
     """
+    return on_other_cores(images, partial(_labels, refiner=refiner), workers)
+
+
+def on_other_cores(
+    things: Iterable[Thing], finish: Callable[[Thing], Made], workers: int
+) -> Iterator[tuple[Thing, Made]]:
+    """Each thing with what is made of it, in the order they come.
+
+    Args:
+        things: read no further ahead than the processes need.
+        finish: what is done in the other processes.
+        workers: processes; 0: this one. What is made is the same.
+
+    Raises:
+        ValueError: a process was killed; and whatever ``finish`` raises.
+    """
     if workers == 0:
-        for image in images:
-            yield image, _labels(image.pixels, image.scores, refiner)
+        for thing in things:
+            yield thing, finish(thing)
         return
     # Not forked: a copy of a process with threads, or with a GPU, may hang.
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, context, _start_worker)
-    waiting: deque[tuple[Scored, Future]] = deque()
+    waiting: deque[tuple[Thing, Future[Made]]] = deque()
     try:
-        for image in images:
-            waiting.append((image, pool.submit(_labels, image.pixels, image.scores, refiner)))
+        for thing in things:
+            waiting.append((thing, pool.submit(finish, thing)))
             if len(waiting) > _WAITING_PER_WORKER * workers:
                 yield _next(waiting)
         while waiting:
@@ -63,15 +81,13 @@ def refined_labels(
         pool.shutdown(cancel_futures=True)
 
 
-def _next(waiting: deque[tuple[Scored, Future]]) -> tuple[Scored, NDArray[np.uint8]]:
-    image, labels = waiting.popleft()
-    return image, labels.result()
+def _next(waiting: deque[tuple[Thing, Future[Made]]]) -> tuple[Thing, Made]:
+    thing, made = waiting.popleft()
+    return thing, made.result()
 
 
-def _labels(
-    pixels: NDArray[np.uint8], scores: NDArray[np.float32], refiner: Refiner
-) -> NDArray[np.uint8]:
-    return refiner.refine(pixels, [scores])[0].argmax(0).astype(np.uint8)
+def _labels(image: Scored, refiner: Refiner) -> NDArray[np.uint8]:
+    return refiner.refine(image.pixels, [image.scores])[0].argmax(0).astype(np.uint8)
 
 
 def _start_worker() -> None:
