@@ -16,7 +16,8 @@ from hfpl.images.palette import decode_mask, voc_palette
 from hfpl.jobs.runtime import set_up
 from hfpl.params.presets import preset_text
 from hfpl.pipeline import JOBS
-from hfpl.stages.segment.segmenter import draw_overlay, enlarged_labels
+from hfpl.stages.segment.refine import enlarged_labels
+from hfpl.stages.segment.segmenter import draw_overlay
 from hfpl.stages.segment.test import segment_shard
 from hfpl.storage.manifest import ImageRecord, Manifest, MaskRecord, write_manifest, write_masks
 from hfpl.storage.shards import Shard

@@ -81,7 +81,9 @@ def label_photographs(
                 else:
                     yield (photograph, image, mark), image
 
-        for (photograph, image, mark), found in segmenter.labelled(unfinished(), settings.workers):
+        # A process takes a second to start.
+        workers = min(settings.workers, len(photographs) - 1)
+        for (photograph, image, mark), found in segmenter.labelled(unfinished(), workers):
             with batch.item(photograph.path, "not labelled"):
                 if isinstance(found, Exception):
                     raise found

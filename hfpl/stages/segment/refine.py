@@ -10,11 +10,13 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from multiprocessing.connection import wait
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from hfpl.images.decode import UNREADABLE
 from hfpl.plugins.refiners.interface import Refiner
 
 Thing = TypeVar("Thing")
@@ -29,6 +31,55 @@ class Scored(NamedTuple):
     name: str
     pixels: NDArray[np.uint8]
     scores: NDArray[np.float32]
+
+
+class Seen(NamedTuple):
+    """A photograph that a network has seen.
+
+    Attributes:
+        key: whatever it goes by.
+        size: height and width of the photograph.
+        pixels: uint8 RGB (h, w, 3) that the network saw, or None.
+        scores: float32 (C, h, w), or what was wrong with the photograph.
+    """
+
+    key: Any
+    size: tuple[int, int]
+    pixels: NDArray[np.uint8] | None
+    scores: NDArray[np.float32] | Exception
+
+
+def found_in(
+    seen: Seen, refiner: Refiner | None
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]] | Exception:
+    """Labels at the photograph's size, and scores after the refiner; or what is wrong."""
+    if isinstance(seen.scores, Exception):
+        return seen.scores
+    try:
+        scores = seen.scores
+        if refiner is not None:
+            (scores,) = refiner.refine(seen.pixels, [scores])
+        return enlarged_labels(scores, seen.size), scores
+    except UNREADABLE as error:
+        return error
+
+
+def enlarged_labels(scores: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """The class with the largest score at each position of a larger map.
+
+    Shape:
+        scores: float32 (C, h, w); enlarged bilinearly, one class at a time to spare memory.
+        size: height and width of the result, uint8.
+    """
+    if scores.shape[1:] == size:
+        return scores.argmax(0).astype(np.uint8)
+    labels = np.zeros(size, np.uint8)
+    best = np.full(size, -np.inf, np.float32)
+    for label, map_ in enumerate(scores):
+        large = cv2.resize(map_, size[::-1], interpolation=cv2.INTER_LINEAR)
+        labels[large > best] = label
+        np.maximum(best, large, out=best)
+    return labels
 
 
 def refined_labels(

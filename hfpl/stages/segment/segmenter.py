@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,10 +16,9 @@ from hfpl.images.palette import colour_mask
 from hfpl.jobs.runtime import set_up
 from hfpl.numerics import Runtime
 from hfpl.plugins.refiners import build_refiner
-from hfpl.plugins.refiners.interface import Refiner
 from hfpl.stages.segment.model import Model, load_model
 from hfpl.stages.segment.params import SegmentTest
-from hfpl.stages.segment.refine import on_other_cores
+from hfpl.stages.segment.refine import Seen, found_in, on_other_cores
 from hfpl.stages.segment.test import class_probabilities
 
 Photograph = Image.Image | NDArray[np.uint8] | str | Path
@@ -140,7 +139,7 @@ class Segmenter:
     ) -> Iterator[tuple[Any, Segmented | Exception]]:
         """Label photographs that each have a name or whatever else belongs to them; what is wrong
         with one comes in place of its labels, and the others are done."""
-        finish = partial(_finish, refiner=self._refiner)
+        finish = partial(found_in, refiner=self._refiner)
         scored = (self._scored(key, photograph) for key, photograph in photographs)
         for one, found in on_other_cores(scored, finish, workers):
             if isinstance(found, Exception):
@@ -148,7 +147,7 @@ class Segmenter:
             else:
                 yield one.key, Segmented(*found, self.classes)
 
-    def _scored(self, key: Any, photograph: Photograph) -> "_Scored":
+    def _scored(self, key: Any, photograph: Photograph) -> "Seen":
         try:
             image = as_image(photograph)
             size = shrunk_size(image.size, self.long_side)
@@ -158,30 +157,8 @@ class Segmenter:
                 self.model.network, pixels, self.test.scales, self._runtime
             )
         except UNREADABLE as error:
-            return _Scored(key, (0, 0), None, error)
-        return _Scored(key, (image.height, image.width), pixels, scores)
-
-
-class _Scored(NamedTuple):
-    key: Any
-    size: tuple[int, int]
-    pixels: NDArray[np.uint8] | None
-    scores: NDArray[np.float32] | Exception
-
-
-def _finish(
-    one: _Scored, refiner: Refiner | None
-) -> tuple[NDArray[np.uint8], NDArray[np.float32]] | Exception:
-    """Labels at the photograph's size, and scores."""
-    if isinstance(one.scores, Exception):
-        return one.scores
-    try:
-        scores = one.scores
-        if refiner is not None:
-            (scores,) = refiner.refine(one.pixels, [scores])
-        return enlarged_labels(scores, one.size), scores
-    except UNREADABLE as error:
-        return error
+            return Seen(key, (0, 0), None, error)
+        return Seen(key, (image.height, image.width), pixels, scores)
 
 
 def as_image(photograph: Photograph) -> Image.Image:
@@ -205,24 +182,6 @@ def as_image(photograph: Photograph) -> Image.Image:
             )
         return Image.fromarray(photograph).convert("RGB")
     return upright(photograph)
-
-
-def enlarged_labels(scores: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """The class with the largest score at each position of a larger map.
-
-    Shape:
-        scores: float32 (C, h, w); enlarged bilinearly, one class at a time to spare memory.
-        size: height and width of the result, uint8.
-    """
-    if scores.shape[1:] == size:
-        return scores.argmax(0).astype(np.uint8)
-    labels = np.zeros(size, np.uint8)
-    best = np.full(size, -np.inf, np.float32)
-    for label, map_ in enumerate(scores):
-        large = cv2.resize(map_, size[::-1], interpolation=cv2.INTER_LINEAR)
-        labels[large > best] = label
-        np.maximum(best, large, out=best)
-    return labels
 
 
 def draw_overlay(pixels: NDArray[np.uint8], mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
