@@ -131,6 +131,8 @@ def _cross_checks(params: Params) -> list[str]:
     ]
     for method in evaluate.background_score:
         found += check_name(f"evaluate.background_score.{method}", methods, method)
+    for method in params.cam.rates:
+        found += check_name(f"cam.rates.{method}", methods, method)
     for method in params.cam.methods:
         found += check_name(f"cam.methods.{method}", methods, method)
     for name, variant in params.variants.items():

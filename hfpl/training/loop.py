@@ -41,6 +41,7 @@ class Plan:
         decay_steps: at which the learning rate would reach zero.
         power: of the polynomial decay.
         seed: of dropout and of the losses' draws.
+        rate: multiple of the optimiser's learning rates.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Plan:
     decay_steps: int
     power: float
     seed: int
+    rate: float = 1.0
 
 
 def run_training(
@@ -83,7 +85,8 @@ def run_training(
         for step, batch in enumerate(batches(start), start):
             # Seeded by the step, an interrupted run draws what an uninterrupted one would.
             seed_torch("step", plan.seed, step)
-            set_learning_rates(optimiser, poly_factor(step, plan.decay_steps, plan.power))
+            decayed = poly_factor(step, plan.decay_steps, plan.power)
+            set_learning_rates(optimiser, plan.rate * decayed)
             losses = loss_of(batch, step / plan.steps)
             optimiser.zero_grad(set_to_none=True)
             losses["total"].backward()

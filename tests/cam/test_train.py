@@ -196,11 +196,11 @@ def folder(tmp_path_factory):
     return folder
 
 
-def train(params, folder, out, seed=0, workers=0, start=0.0, **changes):
+def train(params, folder, out, seed=0, workers=0, start=0.0, of_cam=None, **changes):
     """Train with a variant's changes; rows of the history, and the tensors."""
     variant = Variant(**{"method": "seam", "isl": "none", "fsl": False, "seed": seed, **changes})
     isl = params.cam.isl.model_copy(update={"start": start})
-    cam = params.cam.model_copy(update={"epochs": 3, "isl": isl})
+    cam = params.cam.model_copy(update={"epochs": 3, "isl": isl, **(of_cam or {})})
     own = {"cam": cam, "variants": {"own": variant}, "variant": "own"}
     model, history = out / "model.safetensors", out / "history.csv"
     train_cam(
@@ -262,6 +262,14 @@ def test_isl_that_starts_late_changes_nothing_before(params, folder, tmp_path, p
     expected = float(plain[3][1]) + weight * (isl - cls_1) / 2
     assert total == pytest.approx(expected, rel=1e-4)
     assert model != plain_run[1]
+
+
+def test_a_method_has_a_learning_rate_of_its_own(params, folder, tmp_path, plain_run):
+    """A quarter of four times the rate is the same to the last bit."""
+    quarter = params.cam.optimiser.model_copy(update={"lr": params.cam.optimiser.lr / 4})
+    changes = {"optimiser": quarter, "rates": {"seam": 4.0, "cam": 9.0}}
+    assert train(params, folder, tmp_path, of_cam=changes) == plain_run
+    assert train(params, folder, tmp_path, of_cam={"rates": {"seam": 2.0}})[1] != plain_run[1]
 
 
 class Killed(Exception):

@@ -141,6 +141,7 @@ def everything(content: dict) -> dict[tuple[str, str], dict]:
         ("variants.cam.method", "puzzle", {"cam": {*CAM, "evaluate_cams"}}),
         ("cam.methods.puzzle.alpha", 4.0, {"puzzle": CAM}),
         ("cam.methods.ppc.view_size", 32, {"ppc": CAM}),
+        ("cam.rates.ppc", 2.0, {"ppc": {"cam_train"}}),
         ("evaluate.background_score.cam", 0.5, {"cam": {"evaluate_cams"}}),
     ],
 )

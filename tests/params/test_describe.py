@@ -12,7 +12,13 @@ def test_the_committed_page_is_current(repository: Path):
     assert page == describe_params(), "run: hfpl params --describe > docs/parameters.md"
 
 
-TABLES = ("network.options", "cam.methods", "evaluate.background_score", "ablation.sweeps")
+TABLES = (
+    "network.options",
+    "cam.methods",
+    "cam.rates",
+    "evaluate.background_score",
+    "ablation.sweeps",
+)
 
 
 def test_every_key_of_the_committed_file_is_described(repository: Path):

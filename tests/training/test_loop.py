@@ -34,7 +34,7 @@ def make(tmp_path: Path, digest: str = "digest"):
     return network, optimiser, Checkpoint(tmp_path / "a.checkpoint", digest)
 
 
-def run(tmp_path, steps, loss_of=None, *, decay_steps=None, power=0.9, seed=0):
+def run(tmp_path, steps, loss_of=None, *, decay_steps=None, power=0.9, seed=0, rate=1.0):
     """Train one weight; returns its network, the history and the steps that were run."""
     network, optimiser, checkpoint = make(tmp_path)
     done = []
@@ -52,7 +52,7 @@ def run(tmp_path, steps, loss_of=None, *, decay_steps=None, power=0.9, seed=0):
         losses = plain_loss(step)
         return losses if loss_of is None else (loss_of(step, losses) or losses)
 
-    plan = Plan("test", steps, decay_steps or steps, power, seed)
+    plan = Plan("test", steps, decay_steps or steps, power, seed, rate)
     history = run_training(network, optimiser, batches, counted, plan, checkpoint)
     return network, history, done
 
@@ -82,6 +82,12 @@ def test_history_holds_the_mean_of_each_window(tmp_path, steps):
 def test_the_learning_rate_decays_per_step(tmp_path):
     network, _, _ = run(tmp_path, 10, decay_steps=11)
     moved = sum(0.1 * (1 - step / 11) ** 0.9 * (step + 1) for step in range(10))
+    assert network.weight.item() == pytest.approx(1 - moved, rel=1e-5)
+
+
+def test_a_rate_multiplies_the_learning_rate_at_every_step(tmp_path):
+    network, _, _ = run(tmp_path, 10, decay_steps=11, rate=3.0)
+    moved = sum(0.3 * (1 - step / 11) ** 0.9 * (step + 1) for step in range(10))
     assert network.weight.item() == pytest.approx(1 - moved, rel=1e-5)
 
 

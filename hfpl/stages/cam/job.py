@@ -27,6 +27,7 @@ def _train_reads(params: Params) -> list[str]:
         "cam.epochs",
         "cam.batch",
         "cam.optimiser",
+        *([f"cam.rates.{variant.method}"] if variant.method in params.cam.rates else []),
         "cam.augmentation",
         *start_reads(params, "cam"),
     ]

@@ -127,6 +127,11 @@ class Cam(Section):
     epochs: Epochs = Field(description="passes over the training images")
     batch: Batch = Field(description="images of a step, of all GPUs together")
     optimiser: Optimiser
+    rates: dict[Name, Annotated[float, Field(gt=0, le=1000)]] = Field(
+        title="multiples of the learning rate, by method; 1 where there is none",
+        description="learning rate of a method, as a multiple of the optimiser's; 1 where there is "
+        "none (all of the paper's)",
+    )
     augmentation: Augmentation
     isl: ImportanceSampling
     fsl: FeatureSimilarity

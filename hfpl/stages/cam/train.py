@@ -71,7 +71,8 @@ def train_cam(
 
     samples = CamSamples(manifest, ImageRoot(images), cam.augmentation, backbone.statistics)
     steps = cam.epochs * steps_per_epoch(len(samples), cam.batch)
-    plan = Plan("cam train", steps, steps, cam.optimiser.power, variant.seed)
+    rate = cam.rates[variant.method] if "rates" in cam.keys() else 1.0  # noqa: SIM118
+    plan = Plan("cam train", steps, steps, cam.optimiser.power, variant.seed, rate)
     facts = {"device": device_name(runtime.device)}
     files = TrainingFiles(model, history, digest)
     train_stage(network, samples, loss_of, cam.batch, cam.optimiser, plan, files, runtime, facts)

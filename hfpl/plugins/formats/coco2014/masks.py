@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from hfpl.plugins.formats.regions import FARTHEST, Region, draw, region_of
+from hfpl.images.regions import FARTHEST, Region, draw, region_of
 
 _MALFORMED = (KeyError, TypeError, ValueError, RecursionError)
 

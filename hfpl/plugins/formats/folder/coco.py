@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from hfpl.images.regions import FARTHEST, Region, region_of
 from hfpl.plugins.formats.class_names import check_classes, clean
 from hfpl.plugins.formats.folder.labels import clean_tags
 from hfpl.plugins.formats.folder.listing import SPLIT_WORDS, Drawn, Listing, Row
-from hfpl.plugins.formats.regions import FARTHEST, Region, region_of
 
 _Side = Annotated[int, Field(ge=1, le=FARTHEST)]
 

@@ -6,9 +6,9 @@ from xml.etree.ElementTree import Element
 
 import numpy as np
 
+from hfpl.images.regions import FARTHEST, Region, runs_of
 from hfpl.plugins.formats.folder.labels import clean_tags
 from hfpl.plugins.formats.folder.listing import SPLIT_WORDS, Drawn, Listing, Row
-from hfpl.plugins.formats.regions import FARTHEST, Region, runs_of
 from hfpl.plugins.formats.xml import kind, parse_xml
 
 _SHAPES = ("tag", "box", "polygon", "polyline", "points", "ellipse", "cuboid", "mask", "skeleton")

@@ -9,9 +9,9 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import numpy as np
 
+from hfpl.images.regions import FARTHEST, Region, runs_of
 from hfpl.plugins.formats.folder.labels import clean_tags
 from hfpl.plugins.formats.folder.listing import Drawn, Listing, Row
-from hfpl.plugins.formats.regions import FARTHEST, Region, runs_of
 
 _TAGGED = ("choices", "labels", "rectanglelabels", "ellipselabels", "polygonlabels", "brushlabels",
            "keypointlabels")  # fmt: skip

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
+from hfpl.images.regions import Region
 from hfpl.plugins.formats.class_names import counted, shown
 from hfpl.plugins.formats.kinds import is_photograph, other_kinds
-from hfpl.plugins.formats.regions import Region
 from hfpl.storage.manifest import SPLITS
 from hfpl.storage.reading import ImageRoot
 

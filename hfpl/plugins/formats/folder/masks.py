@@ -5,13 +5,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 
 from hfpl.images.palette import encode_mask
+from hfpl.images.regions import draw
 from hfpl.plugins.formats.class_names import shown
 from hfpl.plugins.formats.folder.index import read_photographs
 from hfpl.plugins.formats.folder.layouts import IMAGES
 from hfpl.plugins.formats.folder.listing import MASKS, Drawn, Photograph
 from hfpl.plugins.formats.interface import Files
 from hfpl.plugins.formats.records import DrawnMask
-from hfpl.plugins.formats.regions import draw
 from hfpl.storage.manifest import ImageRecord, read_manifests
 from hfpl.storage.reading import ImageRoot
 

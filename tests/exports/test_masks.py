@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from hfpl.exports.masks import export_shards
 from hfpl.images.palette import voc_palette
-from hfpl.storage.export import export_shards
 from hfpl.storage.shards import write_shard
 
 

@@ -1,0 +1,1 @@
+"""Results as other tools read them: masks, COCO, YOLO, Label Studio, CVAT."""
