@@ -12,6 +12,9 @@ from hfpl.images.regions import outlines
 from hfpl.jobs.progress import track
 from hfpl.storage.atomic import replacing, write_text
 
+_INSIDE = 0.25
+"""Where in its pixel a vertex lies: readers round to the nearest pixel, or down; both find it."""
+
 
 def write_yolo(results: Results, folder: Path) -> str:
     """Write ``labels/<split>/…txt`` and ``data.yaml``; what was written, in words.
@@ -26,7 +29,9 @@ def write_yolo(results: Results, folder: Path) -> str:
             height, width = one.labels.shape
             lines = [
                 f"{label - 1} "
-                + " ".join(f"{(x + 0.5) / width:.6f} {(y + 0.5) / height:.6f}" for x, y in outline)
+                + " ".join(
+                    f"{(x + _INSIDE) / width:.6f} {(y + _INSIDE) / height:.6f}" for x, y in outline
+                )
                 for label in one.found
                 for outline in outlines(one.labels == label)
             ]
