@@ -26,7 +26,7 @@ _OF_STAGES = {
     "segment": (
         "the segmentation network, also for new photographs: 'hfpl segment --model MODEL "
         "PHOTOGRAPH ...' is short for 'hfpl segment apply ...'",
-        {"apply": "hfpl.cli.apply"},
+        {"apply": "hfpl.cli.apply", "onnx": "hfpl.cli.onnx"},
     ),
     "evaluate": ("score every stage's results", {"show": "hfpl.cli.show"}),
     "report": ("pictures of the results", {}),
@@ -44,6 +44,7 @@ _OTHERS = {
 """Commands of no stage, each a module of this package; only the one asked for is loaded."""
 _ABOUT = {
     "apply": "label new photographs; may be left out",
+    "onnx": "write a model as ONNX, for programs without torch",
     "show": "print tables",
     "sources": "show what is downloaded: addresses and sizes",
 }
@@ -101,7 +102,7 @@ def _with_action(arguments: list[str]) -> list[str]:
     if (
         arguments[:1] == ["segment"]
         and given
-        and arguments[1] not in ("train", "test", "model", "apply")
+        and arguments[1] not in ("train", "test", "model", "apply", "onnx")
     ):
         return ["segment", "apply", *arguments[1:]]
     return arguments

@@ -200,7 +200,8 @@ class _SameConv(nn.Conv2d):
         if stride > 1:
             pads: list[int] = []
             for side in (x.shape[3], x.shape[2]):
-                reach = (-(-side // stride) - 1) * stride + (kernel - 1) * dilation + 1
+                cells = (side + stride - 1) // stride
+                reach = (cells - 1) * stride + (kernel - 1) * dilation + 1
                 total = max(reach - side, 0)
                 pads += total // 2, total - total // 2
             x = functional.pad(x, pads)
