@@ -117,8 +117,9 @@ class Job:
         when: whether a run with these parameters has it.
         memory, minutes: of its first attempt, in MB and minutes; more with each further one.
         light: whether it runs beside Snakemake itself where other jobs go to a cluster.
-        folder: ``images`` or ``masks``: which files of a data set's folder it looks through, where
-            the data set is one. Its outputs are updated: they stay where it fails.
+        folder: ``images``, ``masks`` or ``corrections``: which files of a data set's folder it
+            looks through, where the data set is one. Its outputs are updated: they stay where it
+            fails.
     """
 
     name: str
@@ -138,7 +139,7 @@ class Job:
     memory: int = 1000
     minutes: int = 60
     light: bool = False
-    folder: Literal["", "images", "masks"] = ""
+    folder: Literal["", "images", "masks", "corrections"] = ""
 
     @property
     def stage(self) -> str:

@@ -7,8 +7,9 @@ from typing import Any, ClassVar, Literal
 from hfpl.plugins.formats.sources import Source
 from hfpl.storage.fingerprint import fingerprint
 
-Part = Literal["images", "masks"]
-"""``images``: images, tags and lists. ``masks``: what they are scored against, and its lists."""
+Part = Literal["images", "masks", "corrections"]
+"""``images``: images, tags and lists. ``masks``: what they are scored against, and its lists.
+``corrections``: masks that a person has put right, to learn from."""
 Files = Mapping[str, Sequence[Path]]
 """Split → the files of its shards."""
 
@@ -24,6 +25,7 @@ class Format:
         archived: whether its images lie in a zip that :meth:`make` writes, and in no folder.
         every_image_tested: whether the segmentation network labels every image, or those that
             have masks alone.
+        corrected: whether the segmentation network learns from corrections in its folder.
         archive_reads, index_reads, mask_reads: keys of the entry that :meth:`make`,
             :meth:`index` and :meth:`masks` read; nothing else may be read there.
         parts: folders and files below the root that images, and masks, consist of.
@@ -31,6 +33,7 @@ class Format:
 
     archived: ClassVar[bool] = False
     every_image_tested: ClassVar[bool] = False
+    corrected: ClassVar[bool] = False
     archive_reads: Sequence[str] = ()
     index_reads: Sequence[str] = ()
     mask_reads: Sequence[str] = ()
@@ -67,6 +70,11 @@ class Format:
 
     def masks(self, images: Path, manifests: Files, masks: Files) -> str:
         """Write the manifests of masks of all shards; as :meth:`index`."""
+        raise NotImplementedError
+
+    def corrections(self, images: Path, manifests: Files, corrections: Sequence[Path]) -> str:
+        """Write the manifests of corrected masks, one for each shard of ``train``; as
+        :meth:`index`."""
         raise NotImplementedError
 
     def fingerprint(self, part: Part) -> str:

@@ -49,6 +49,7 @@ def write_mask_manifests(
     manifests: Files,
     masks: Files,
     classes: Sequence[str] | None = None,
+    name: str = "data masks",
 ) -> None:
     """Read the masks of the images and write their manifests, one per shard.
 
@@ -57,6 +58,7 @@ def write_mask_manifests(
         manifests: for each split, the files of its images.
         masks: for each split, the files to write, one for each of these.
         classes: foreground classes in the order of the files' labels; None: the manifests'.
+        name: of the job, for its progress and warnings.
 
     Raises:
         ValueError: a mask is missing, unreadable, of another size than its image, or has a label
@@ -64,7 +66,7 @@ def write_mask_manifests(
     """
     content = {}
     seen = MasksLook(_classes_of(manifests))
-    with track("data masks", len(found), "masks") as advance:
+    with track(name, len(found), "masks") as advance:
         for split, files in manifests.items():
             if len(files) != len(masks[split]):
                 raise ValueError(
@@ -84,7 +86,7 @@ def write_mask_manifests(
                         seen.add(split, look)
                         advance()
     for line in seen.warnings(f"{root.root}"):
-        logger.warning("data masks: warning: %s", line)
+        logger.warning("%s: warning: %s", name, line)
     for out, records in content.items():
         write_masks(out, records)
 

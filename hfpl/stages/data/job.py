@@ -142,7 +142,30 @@ MASKS = Job(
     minutes=60,
     folder="masks",
 )
-JOBS = (DOWNLOAD, ARCHIVE, INDEX, MASKS)
+# Apart from the masks: what is learned from is never what is scored against.
+CORRECTIONS = Job(
+    "data_corrections",
+    "write the manifests of masks that a person has put right, to learn from",
+    "hfpl.stages.data.prepare:index_corrections",
+    reads=lambda params: _of_format(params, ()),
+    inputs=_TAKEN,
+    outputs=(
+        File(
+            "corrections",
+            "data/{split}-{shard}.corrections.json",
+            "manifests of train's corrected masks to write, one a shard",
+            over=("train",),
+        ),
+    ),
+    images=True,
+    plugins=format_plugin,
+    when=lambda params: format_of(params).corrected,
+    memory=1000,
+    minutes=60,
+    light=True,
+    folder="corrections",
+)
+JOBS = (DOWNLOAD, ARCHIVE, INDEX, MASKS, CORRECTIONS)
 
 MANIFEST = File("manifest", _SHARD, "manifest of the shard")
 TRAIN_MANIFESTS = File("manifests", _SHARD, "manifests of the training images", over=("train",))

@@ -50,6 +50,19 @@ def index_images(
     return found
 
 
+def index_corrections(
+    settings: Settings,
+    *,
+    images: Path,
+    train_manifests: Sequence[Path],
+    val_manifests: Sequence[Path],
+    corrections: Sequence[Path],
+) -> str:
+    """Write the manifests of masks that a person has put right; as :func:`index_images`."""
+    manifests = {"train": train_manifests, "val": val_manifests}
+    return build_format(settings.chosen.dataset).corrections(images, manifests, corrections)
+
+
 def index_masks(
     settings: Settings,
     *,

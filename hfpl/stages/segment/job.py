@@ -3,6 +3,7 @@
 from hfpl.jobs.job import File, Job, Names, Params
 from hfpl.stages.cam.job import from_tags
 from hfpl.stages.data.job import (
+    CORRECTIONS,
     MANIFEST,
     SHARD_MASKS,
     TRAIN_MANIFESTS,
@@ -36,6 +37,16 @@ def _truths(params: Params, common: str, names: Names) -> list[str]:
     return [] if from_tags(params) else TRAIN_MASKS.patterns(params, common)
 
 
+def _corrections(params: Params, common: str, names: Names) -> list[str]:
+    if not (from_tags(params) and CORRECTIONS.when(params)):
+        return []
+    return CORRECTIONS["corrections"].patterns(params, common)
+
+
+def _correction_reads(params: Params) -> list[str]:
+    return ["segment.corrections"] if from_tags(params) and CORRECTIONS.when(params) else []
+
+
 TRAIN = Job(
     "segment_train",
     "train the segmentation network on the random walk's label maps, or on official masks",
@@ -47,6 +58,7 @@ TRAIN = Job(
         "segment.batch",
         "segment.optimiser",
         "segment.augmentation",
+        *_correction_reads(params),
         *start_reads(params, "segment"),
     ],
     inputs=(
@@ -56,6 +68,13 @@ TRAIN = Job(
             "masks",
             _truths,
             "mask manifests, to learn from official masks in place of label maps",
+            many=True,
+            optional=True,
+        ),
+        File(
+            "corrections",
+            _corrections,
+            "mask manifests of photographs that a person has put right, in place of label maps",
             many=True,
             optional=True,
         ),

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from hfpl.sections.network import StageNetwork, StageWeights
 from hfpl.sections.refined import Refined
-from hfpl.sections.section import Batch, Crop, Fraction, Interval, Scales, Section, Width
+from hfpl.sections.section import Batch, Crop, Fraction, Interval, Positive, Scales, Section, Width
 from hfpl.sections.training import Optimiser
 
 
@@ -38,6 +38,14 @@ class SegmentAugmentation(Section):
     hsv: int = Field(ge=0, le=90, description="largest shift in OpenCV's 8-bit HSV")
 
 
+class Corrections(Section):
+    """Masks of training photographs that a person has put right, in the folder ``corrections``."""
+
+    weight: Positive = Field(
+        description="weight in the loss of a photograph that a person has put right; of others 1"
+    )
+
+
 class SegmentTest(Refined):
     """Multi-scale mirrored test, followed by a refiner."""
 
@@ -56,4 +64,5 @@ class Segment(Section):
     batch: Batch = Field(description="images of a step, of all GPUs together")
     optimiser: Optimiser
     augmentation: SegmentAugmentation
+    corrections: Corrections
     test: SegmentTest

@@ -1,6 +1,6 @@
 """Train the segmentation network on the random walk's label maps, or on official masks."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import cv2
@@ -19,7 +19,7 @@ from hfpl.networks.deeplab import DeepLab
 from hfpl.numerics import Runtime
 from hfpl.sections.network import network_of
 from hfpl.stages.segment.params import SegmentAugmentation, SegmentHead
-from hfpl.storage.manifest import ImageRecord, Manifest, read_manifests, read_masks
+from hfpl.storage.manifest import ImageRecord, Manifest, MaskRecord, read_manifests, read_masks
 from hfpl.storage.reading import ImageRoot
 from hfpl.storage.shards import Shards
 from hfpl.training.loop import Plan
@@ -35,6 +35,7 @@ def train_segment(
     manifests: Sequence[Path],
     labels: Sequence[Path] = (),
     masks: Sequence[Path] = (),
+    corrections: Sequence[Path] = (),
     weights: Path | None,
     network: Path,
     history: Path,
@@ -45,6 +46,7 @@ def train_segment(
     Args:
         labels: shards of label maps, or none.
         masks: manifests of official masks to learn from instead, with the images that have one.
+        corrections: manifests of masks to learn from in place of these images' label maps.
 
     Raises:
         ValueError: a file cannot be read, or as :func:`hfpl.training.stage.train_stage`.
@@ -57,14 +59,17 @@ def train_segment(
     load_start(deeplab, weights, segment.weights)
 
     def loss_of(batch: list[Tensor], progress: float) -> dict[str, Tensor]:
-        pixels, masks = batch
+        pixels, masks, *weights = batch
         with runtime.autocast():
             logits = deeplab(pixels.contiguous(memory_format=torch.channels_last))
-        return {"total": pixel_loss(logits, masks)}
+        return {"total": pixel_loss(logits, masks, *weights)}
 
     root, augmentation = ImageRoot(images), segment.augmentation
     records, label_map = _labelled(manifest, root, labels, masks)
-    samples = SegmentSamples(records, root, label_map, augmentation, backbone.statistics)
+    corrected = read_masks(corrections)
+    own = {record.id: segment.corrections.weight for record in records if record.id in corrected}
+    label_map = with_corrections(label_map, root, corrected)
+    samples = SegmentSamples(records, root, label_map, augmentation, backbone.statistics, own)
     steps, optimiser = segment.iterations, segment.optimiser
     # As published, the learning rate would reach zero one step after the last.
     plan = Plan("segment train", steps, steps + 1, optimiser.power, seed)
@@ -72,7 +77,8 @@ def train_segment(
     # Of a run without CAMs, this network says what it was trained on.
     facts = {"device": device_name(runtime.device)} if masks else None
     train_stage(deeplab, samples, loss_of, segment.batch, optimiser, plan, files, runtime, facts)
-    return f"{steps} iterations" + (" on official masks" if masks else "")
+    source = " on official masks" if masks else f", {len(own)} corrected masks" if own else ""
+    return f"{steps} iterations{source}"
 
 
 LabelMap = Callable[[ImageRecord], np.ndarray]
@@ -83,6 +89,18 @@ def labels_of(shards: Sequence[Path]) -> LabelMap:
     """Label maps in shards."""
     source = Shards(shards)
     return lambda record: source.mask(record.id)
+
+
+def with_corrections(
+    label_map: LabelMap, root: ImageRoot, corrected: Mapping[str, MaskRecord]
+) -> LabelMap:
+    """Label maps, those of corrected images by their masks."""
+
+    def of(record: ImageRecord) -> np.ndarray:
+        mask = corrected.get(record.id)
+        return label_map(record) if mask is None else root.mask(mask, (record.height, record.width))
+
+    return of
 
 
 def _labelled(
@@ -100,13 +118,22 @@ def _labelled(
     return known, lambda record: root.mask(truths[record.id], (record.height, record.width))
 
 
-def pixel_loss(logits: Tensor, masks: Tensor) -> Tensor:
+def pixel_loss(logits: Tensor, masks: Tensor, weights: Tensor | None = None) -> Tensor:
     """Mean cross-entropy of the pixels that are labelled, over the whole batch.
 
     Args:
         logits: float (N, C, H, W).
         masks: uint8 (N, H, W); ignored pixels do not count.
+        weights: float (N,) of the images' pixels, or None where all weigh the same.
     """
+    if weights is not None:
+        each = functional.cross_entropy(
+            logits, masks.long(), ignore_index=IGNORE, reduction="none"
+        ).sum((1, 2))
+        counts = (masks != IGNORE).sum((1, 2)).to(each)
+        parts = torch.stack([(weights * each).sum(), (weights * counts).sum()])
+        total, count = all_gather(parts[None]).sum(0)
+        return total / count
     total = functional.cross_entropy(logits, masks.long(), ignore_index=IGNORE, reduction="sum")
     total, count = all_gather(torch.stack([total, (masks != IGNORE).sum().to(total)])[None]).sum(0)
     return total / count
@@ -126,7 +153,11 @@ def build_deeplab(backbone: nn.Module, num_classes: int, head: SegmentHead) -> D
 
 
 class SegmentSamples:
-    """Training images and label maps, changed at random."""
+    """Training images and label maps, changed at random.
+
+    Args:
+        weights: of images by their ids, others weigh 1; where there are any, a sample has one.
+    """
 
     def __init__(
         self,
@@ -135,15 +166,18 @@ class SegmentSamples:
         label_map: LabelMap,
         settings: SegmentAugmentation,
         statistics: ColourStatistics,
+        weights: Mapping[str, float] | None = None,
     ) -> None:
         self.images, self.root, self.settings = images, root, settings
         self.statistics, self.label_map = statistics, label_map
+        self.weights = weights or {}
 
     def __len__(self) -> int:
         return len(self.images)
 
-    def sample(self, index: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """Normalised image (3, crop, crop) float32 and label map (crop, crop) uint8."""
+    def sample(self, index: int, rng: np.random.Generator) -> tuple[Tensor, ...]:
+        """Normalised image (3, crop, crop) float32, label map (crop, crop) uint8, and the weight,
+        float32, where images have different ones."""
         record, settings = self.images[index], self.settings
         image = shift_hsv(np.asarray(self.root.image(record)), rng, settings.hsv)
         mask = self.label_map(record)
@@ -160,7 +194,9 @@ class SegmentSamples:
         pixels, mask = random_normalised_crop(
             image, settings.crop, rng, self.statistics, [(mask, IGNORE)]
         )
+        weight = [torch.tensor(self.weights.get(record.id, 1.0))] if self.weights else []
         return (
             torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1))),
             torch.from_numpy(mask),
+            *weight,
         )

@@ -41,6 +41,7 @@ class FolderFormat(Format):
     """Photographs of one's own: masks are wanted for every one of them."""
 
     every_image_tested = True
+    corrected = True
     index_reads = ("max_side", "val_share")
 
     def files_of(self, part: Part) -> Sequence[str]:
@@ -50,6 +51,8 @@ class FolderFormat(Format):
 
         with suppress(OSError), os.scandir(self.settings.root) as entries:
             names = sorted(e.name for e in entries if not e.name.startswith("."))
+            if part == "corrections":
+                return [CORRECTIONS]
             if part == "masks":
                 lists = [n for n in names if n.lower().endswith(".json") or n == "annotations"]
                 return [MASKS, *lists]
@@ -75,3 +78,15 @@ class FolderFormat(Format):
         write_mask_manifests(root, found, manifests, masks)
         note = counted(rest, "files in masks are not <name of a photograph>.png")
         return f"{len(found)} masks indexed" + (f"; {note}" if rest else "")
+
+    def corrections(self, images: Path, manifests: Files, corrections: Sequence[Path]) -> str:
+        """As :meth:`hfpl.plugins.formats.interface.Format.corrections`."""
+        from hfpl.plugins.formats.corrections import find_corrections
+        from hfpl.plugins.formats.mask_files import write_mask_manifests
+        from hfpl.storage.reading import ImageRoot
+
+        root = ImageRoot(images)
+        found, notes = find_corrections(root, manifests)
+        train = {"train": manifests["train"]}
+        write_mask_manifests(root, found, train, {"train": corrections}, name="data corrections")
+        return "; ".join([f"{len(found)} corrected masks indexed", *notes])
