@@ -11,10 +11,11 @@ from hfpl.stages.evaluate import job as evaluate
 from hfpl.stages.pretrain import job as pretrain
 from hfpl.stages.pseudo import job as pseudo
 from hfpl.stages.report import job as report
+from hfpl.stages.review import job as review
 from hfpl.stages.segment import job as segment
 from hfpl.stages.walk import job as walk
 
-_IN_ORDER = (data, pretrain, cam, pseudo, affinity, walk, segment, evaluate, report)
+_IN_ORDER = (data, pretrain, cam, pseudo, affinity, walk, segment, evaluate, report, review)
 JOBS: dict[str, Job] = {job.name: job for stage in _IN_ORDER for job in stage.JOBS}
 """Name → job."""
 STAGES: tuple[str, ...] = tuple(dict.fromkeys(job.stage for job in JOBS.values()))
@@ -26,6 +27,11 @@ def jobs_of(stage: str) -> list[Job]:
     return [job for job in JOBS.values() if job.stage == stage]
 
 
+def stages_of(params: Params) -> tuple[str, ...]:
+    """The stages that a run with these parameters has."""
+    return tuple(s for s in STAGES if any(job.when(params) for job in jobs_of(s)))
+
+
 def made_by(params: Params, common: str) -> Iterator[Made]:
     """Every run of every job, for the data set and variant that the parameters choose."""
     for job in JOBS.values():
@@ -33,6 +39,7 @@ def made_by(params: Params, common: str) -> Iterator[Made]:
 
 
 def targets(params: Params, common: str) -> list[str]:
-    """What a run is for: the table of scores, the pictures, and the model for new photographs."""
-    wanted = [JOBS[name] for name in ("segment_model", "evaluate_table", "report")]
+    """What a run is for: the table of scores, the pictures, the model for new photographs, and of
+    people's own which of them to look at."""
+    wanted = [JOBS[name] for name in ("segment_model", "evaluate_table", "report", "review_list")]
     return [path for job in wanted for made in job.made(params, common) for path in made.outputs]

@@ -219,7 +219,18 @@ def test_params_are_written_changed_and_checked(folder, fails, capsys):
 OTHERS = [("params",), ("pretrain",)]
 OTHERS += [("data", action) for action in ("archive", "sources", "download")]
 OTHERS += [("clean",), ("code",), ("weights", "show"), ("weights", "fetch")]
+# Of people's own photographs, which the demo's are not.
+OTHERS += [("data", "corrections"), ("review", "page")]
 READS_FILES = [c for c in LEAVES if c not in OTHERS and c[0] != "dvc"]
+
+
+@pytest.mark.parametrize("command", [("data", "corrections"), ("review", "page")], ids=" ".join)
+def test_a_command_for_folders_says_so_where_the_data_set_is_none(command, fails):
+    said = fails(*filled(command))
+    assert said in (
+        "a run with these parameters has no 'data corrections'",
+        "dataset 'shapes' is no folder of your own photographs",
+    )
 
 
 @pytest.mark.parametrize("command", READS_FILES, ids=" ".join)

@@ -28,9 +28,10 @@ def test_every_key_of_every_job_is_in_one_row(repository: Path):
 
 
 def test_what_follows_a_stage():
-    assert following({"report"}) == set()
+    assert following({"review"}) == set()
     assert following({"data"}) == set(STAGES) - {"data", "pretrain"}
     assert following({"pretrain"}) == set(STAGES) - {"data", "pretrain"}
-    assert following({"affinity", "segment"}) == {"walk", "evaluate", "report"}
+    assert following({"affinity", "segment"}) == {"walk", "evaluate", "report", "review"}
+    assert following({"affinity"}, ["pretrain", "affinity", "walk"]) == {"walk"}
     assert list(STAGES) == ["data", "pretrain", "cam", "pseudo", "affinity", "walk", "segment",
-                            "evaluate", "report"]  # fmt: skip
+                            "evaluate", "report", "review"]  # fmt: skip

@@ -30,6 +30,10 @@ _OF_STAGES = {
     ),
     "evaluate": ("score every stage's results", {"show": "hfpl.cli.show"}),
     "report": ("pictures of the results", {}),
+    "review": (
+        "which of your own photographs to look at, and a page that shows them",
+        {"page": "hfpl.cli.page"},
+    ),
 }
 """Stage → a line about it, and its commands that are no jobs."""
 _OTHERS = {
@@ -45,6 +49,7 @@ _OTHERS = {
 _ABOUT = {
     "apply": "label new photographs; may be left out",
     "onnx": "write a model as ONNX, for programs without torch",
+    "page": "write a page that shows photographs, labels and what is suspicious",
     "show": "print tables",
     "sources": "show what is downloaded: addresses and sizes",
 }

@@ -1,7 +1,9 @@
 """Which stages run again when a parameter changes: the table of ``docs/reruns.md``."""
 
+from collections.abc import Sequence
+
 from hfpl.params.root import Params
-from hfpl.pipeline import JOBS, STAGES, jobs_of
+from hfpl.pipeline import JOBS, STAGES, jobs_of, stages_of
 
 HEAD = """# What runs again
 
@@ -28,21 +30,22 @@ def rerun_rows(params: Params) -> list[tuple[str, frozenset[str]]]:
     return _grouped(list(used.items()), 0)
 
 
-def following(stages: set[str]) -> set[str]:
-    """Stages whose inputs change when others run again."""
-    first = min(map(STAGES.index, stages))
-    return set(STAGES[first + 1 :]) - stages - {"pretrain"}
+def following(stages: set[str], among: Sequence[str] = STAGES) -> set[str]:
+    """Stages, of those there are, whose inputs change when others run again."""
+    first = min(map(among.index, stages))
+    return set(among[first + 1 :]) - stages - {"pretrain"}
 
 
 def describe_reruns(params: Params) -> str:
     """Markdown: a row per key or section, a column per stage."""
-    lines = [f"| key | {' | '.join(STAGES)} |", "|---|" + ":---:|" * len(STAGES)]
+    stages = stages_of(params)
+    lines = [f"| key | {' | '.join(stages)} |", "|---|" + ":---:|" * len(stages)]
     for key, jobs in rerun_rows(params):
         if not jobs:
             continue
         direct = {JOBS[job].stage for job in jobs}
-        later = following(direct)
-        cells = ["○" if stage in later else _steps(stage, jobs) for stage in STAGES]
+        later = following(direct, stages)
+        cells = ["○" if stage in later else _steps(stage, jobs) for stage in stages]
         lines.append(f"| `{key}` | {' | '.join(cells)} |")
     return HEAD + "\n".join(lines) + "\n"
 

@@ -49,13 +49,13 @@ def write_onnx(model: Path, path: Path) -> str:
     Raises:
         ValueError: no such model, or packages are missing; one line.
     """
+    trained = load_model(model, Runtime(torch.device("cpu"), 0))
     missing = [name for name in ("onnx", "onnxscript") if importlib.util.find_spec(name) is None]
     if missing:
         raise ValueError(
             f"ONNX takes packages that are not installed ({', '.join(missing)}): "
             'pip install -r requirements-onnx.txt, or pip install "hfpl[onnx]"'
         )
-    trained = load_model(model, Runtime(torch.device("cpu"), 0))
     whole = Whole(trained.network.to(memory_format=torch.contiguous_format)).eval()
     sides = {
         axis: torch.export.Dim(name, min=_SMALLEST, max=_LARGEST)

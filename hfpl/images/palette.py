@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from hfpl.images.decode import opened
+from hfpl.storage.spreadsheet import as_text
 
 IGNORE = 255
 """Label of pixels that count neither as a class nor as background."""
@@ -83,6 +84,5 @@ def class_table(classes: Sequence[str]) -> str:
     writer.writerow(["label", "name", "red", "green", "blue"])
     colours = voc_palette()
     for label, name in enumerate(["background", *classes]):
-        text = f"'{name}" if name.startswith(("=", "+", "-", "@")) else name
-        writer.writerow([label, text, *colours[label]])
+        writer.writerow([label, as_text(name), *colours[label]])
     return buffer.getvalue()

@@ -51,7 +51,7 @@ def make_model(preset: str, folder: Path) -> Path:
 @pytest.mark.skipif(importlib.util.find_spec("onnxscript") is not None, reason="it is installed")
 def test_without_its_packages_the_message_says_which(tmp_path):
     with pytest.raises(ValueError, match=r"not installed \(onnx, onnxscript\).*requirements-onnx"):
-        write_onnx(tmp_path / "x", tmp_path / "y")
+        write_onnx(make_model("micro", tmp_path), tmp_path / "y")
 
 
 RUN = """

@@ -130,7 +130,12 @@ def everything(content: dict) -> dict[tuple[str, str], dict]:
     """What every job of every variant reads."""
     params = validate_params(content)
     of = {name: params.of_variant(name) for name in params.variants}
-    return {(v, job): JOBS[job].values(of[v]) for v in params.variants for job in JOBS}
+    return {
+        (v, name): job.values(of[v])
+        for v in params.variants
+        for name, job in JOBS.items()
+        if job.when(of[v])
+    }
 
 
 @pytest.mark.parametrize(
@@ -211,7 +216,9 @@ def test_a_folder_s_size_and_share_matter_to_its_index_alone():
         "datasets.mine.val_share",
     }
     assert read(params, "data_masks") == {"datasets.mine.format": "folder"}
-    for job in set(JOBS) - {"data_index", "data_masks"}:
+    # Which format it is, and nothing else; the folder itself counts by its content.
+    assert read(params, "data_corrections") == {"datasets.mine.format": "folder"}
+    for job in set(JOBS) - {"data_index", "data_masks", "data_corrections"}:
         assert not any(key.startswith("datasets.") for key in read(params, job))
 
 

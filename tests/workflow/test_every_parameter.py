@@ -11,12 +11,13 @@ from ruamel.yaml import YAML
 from hfpl.cli.reruns import following
 from hfpl.params.load import ParamsError, validate_params
 from hfpl.params.presets import preset_text
-from hfpl.pipeline import JOBS
+from hfpl.pipeline import JOBS, stages_of
 from tests.used_by import expected
 
 pytestmark = pytest.mark.slow
 
 MICRO = YAML(typ="safe", pure=True).load(preset_text("micro"))
+STAGES = stages_of(validate_params(MICRO))
 VARIANTS = list(validate_params(MICRO).variants)
 WORDS = ["none", "own.pth", "binomial", "multinomial", "softmax", "max_norm", "network",
          "boundary_iou"]  # fmt: skip
@@ -118,7 +119,7 @@ def test_a_plan_for_every_parameter(micro_run, snakemake, read_plan):
         own = {JOBS[job].stage for job in users}
         if key == "cam.calibration.threshold":
             own = {"cam"}  # a step that there was not, and all that reads its result
-        after = own | following(own) if own else set()
+        after = own | following(own, STAGES) if own else set()
         if direct != users or stages != after:
             wrong[key] = (sorted(direct), sorted(users), sorted(stages), sorted(after))
     assert wrong == {}

@@ -109,12 +109,51 @@ def test_changes_are_noticed_and_masks_are_scored(finished, snakemake):
     done = snakemake(finished, "--cores", "2")
     assert done.returncode == 0, done.stdout
     rows = json.loads((finished / RUN / "evaluate" / "table.json").read_text("utf-8"))["rows"]
-    assert {(r["split"], r["images"]) for r in rows} == {("train", 12), ("val", 4)}
+    assert {(r["split"], r["images"]) for r in rows} == {("train", 14), ("val", 2)}
     assert all(set(r["iou"]) == {"background", *TAGS} for r in rows)
-    assert len(Shard(finished / RUN / "segment" / "val-0.crf.zip").ids) == 4
+    assert len(Shard(finished / RUN / "segment" / "val-0.crf.zip").ids) == 2
     done = snakemake(finished, "--report", "masks.html")
     assert done.returncode == 0, done.stdout
     assert "<b>cat</b>" not in (finished / "masks.html").read_text(encoding="utf-8")
+    assert "Nothing to be done" in snakemake(finished, "-n").stdout
+
+
+def test_corrected_masks_are_learned_from_and_nothing_else_runs_again(finished, snakemake):
+    held_out = {
+        i["id"]
+        for i in json.loads((finished / "results/nasty/data/val-0.json").read_text())["images"]
+    }
+    corrections = finished / ROOT / "corrections"
+    corrections.mkdir()
+    chosen = [next(n for n in NAMES if n not in held_out), next(n for n in NAMES if n in held_out)]
+    for name in chosen:
+        (corrections / f"{name}.png").write_bytes(
+            (finished / ROOT / "masks" / f"{name}.png").read_bytes()
+        )
+    network = finished / RUN / "segment" / "network.safetensors"
+    before = network.read_bytes()
+    done = snakemake(finished, "--cores", "2")
+    assert done.returncode == 0, done.stdout
+    assert "1 corrected masks indexed" in done.stdout
+    assert (
+        f"1 corrected photographs are of val, and nothing learns of them ({chosen[1]!r})"
+        in done.stdout
+    )
+    ran = {
+        line.split(":")[0]
+        for line in done.stdout.splitlines()
+        if line.startswith(("cam ", "walk", "affinity", "pseudo ", "segment train", "data "))
+    }
+    assert ran == {"data corrections", "segment train"}
+    assert network.read_bytes() != before
+    assert "Nothing to be done" in snakemake(finished, "-n").stdout
+    # Of val alone: indexed, and nothing more.
+    (corrections / f"{chosen[1]}.png").unlink()
+    plan = snakemake(finished, "-n").stdout
+    assert "data_corrections" in plan
+    done = snakemake(finished, "--cores", "2")
+    assert done.returncode == 0, done.stdout
+    assert "segment train" not in done.stdout
     assert "Nothing to be done" in snakemake(finished, "-n").stdout
 
 
@@ -160,7 +199,7 @@ def test_a_mistake_in_the_list_costs_nothing_that_was_made(finished, snakemake):
     done = snakemake(finished, "--cores", "2")
     assert done.returncode == 1
     assert "'nowhere.jpg' is not in images" in done.stdout
-    assert len(manifests) == 4
+    assert len(manifests) == 5
     assert [path.read_bytes() for path in manifests] == contents
 
 

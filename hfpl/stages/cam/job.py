@@ -7,7 +7,8 @@ from hfpl.stages.data.job import CHECKED, MANIFEST, TRAIN_MANIFESTS
 from hfpl.stages.pretrain.job import backbone_plugin, backbone_reads, start_reads, start_weights
 
 
-def _method_reads(params: Params) -> list[str]:
+def method_reads(params: Params) -> list[str]:
+    """Keys that build the variant's method."""
     return ["chosen.variant.method", f"cam.methods.{params.chosen_variant.method}"]
 
 
@@ -21,7 +22,7 @@ def _train_reads(params: Params) -> list[str]:
         "chosen.variant.isl",
         "chosen.variant.fsl",
         "chosen.variant.seed",
-        *_method_reads(params),
+        *method_reads(params),
         *isl,
         *(["cam.fsl"] if variant.fsl else []),
         "cam.epochs",
@@ -33,8 +34,13 @@ def _train_reads(params: Params) -> list[str]:
     ]
 
 
+def method_plugin(params: Params) -> list[str]:
+    """Module of the variant's method."""
+    return [f"hfpl.plugins.methods.{params.chosen_variant.method}"]
+
+
 def _plugins(params: Params) -> list[str]:
-    return [*backbone_plugin(params, "cam"), f"hfpl.plugins.methods.{params.chosen_variant.method}"]
+    return [*backbone_plugin(params, "cam"), *method_plugin(params)]
 
 
 def from_tags(params: Params) -> bool:
@@ -65,7 +71,7 @@ INFER = Job(
     "cam_infer",
     "write the CAMs of a shard of images",
     "hfpl.stages.cam.infer:infer_cams",
-    reads=lambda params: [*_method_reads(params), *backbone_reads(params, "cam"), "cam.inference"],
+    reads=lambda params: [*method_reads(params), *backbone_reads(params, "cam"), "cam.inference"],
     inputs=(MANIFEST, TRAIN["model"].as_input("model", "trained network")),
     outputs=(File("cams", "{variant}/cam/{split}-{shard}.zip", "shard of CAMs to write (.zip)"),),
     images=True,

@@ -171,6 +171,8 @@ MANIFEST = File("manifest", _SHARD, "manifest of the shard")
 TRAIN_MANIFESTS = File("manifests", _SHARD, "manifests of the training images", over=("train",))
 TRAIN_MASKS = File("masks", _MASKS, "mask manifests of the training images", over=("train",))
 SHARD_MASKS = File("masks", _MASKS, "manifest of the shard's masks")
+MANIFESTS = _TAKEN
+"""Manifests of all splits."""
 TRUTH = (
     *_TAKEN,
     *(

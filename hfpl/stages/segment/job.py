@@ -13,7 +13,8 @@ from hfpl.stages.data.job import (
 from hfpl.stages.pretrain.job import backbone_plugin, backbone_reads, start_reads, start_weights
 from hfpl.stages.walk.job import WALK
 
-_HEAD = ["segment.head.channels", "segment.head.dilation", "segment.head.skip"]
+HEAD_READS = ["segment.head.channels", "segment.head.dilation", "segment.head.skip"]
+"""What a trained network has of its head."""
 
 
 def _tested(params: Params, common: str, names: Names) -> list[str]:
@@ -98,7 +99,7 @@ TEST = Job(
     "hfpl.stages.segment.test:segment_shard",
     reads=lambda params: [
         *backbone_reads(params, "segment"),
-        *_HEAD,
+        *HEAD_READS,
         "segment.test.scales",
         "segment.test.refiner",
         f"segment.test.{params.segment.test.refiner}",

@@ -1,0 +1,1 @@
+"""Stage review: which photographs a person should look at."""
