@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from hfpl.stages.segment.photographs import find_photographs
 
@@ -114,6 +115,18 @@ def test_nothing_to_label_is_one_clear_line(given, message):
 def test_masks_of_a_folder_that_was_trained_on_are_no_photographs():
     touch("p/images/a.jpg", "p/masks/a.png", "p/labels.csv", "p/classes.txt")
     assert names("p") == {"p/images/a.jpg": "images/a"}
+
+
+def test_label_maps_beside_folders_of_classes_are_no_photographs():
+    touch("p/dog/a.jpg", "p/masks/b.jpg", "q/a.jpg")
+    for folder in ("p/masks/dog", "p/corrections"):
+        Path(folder).mkdir()
+        Image.new("P", (2, 2)).save(f"{folder}/a.png")
+    assert names("p") == {"p/dog/a.jpg": "dog/a"}
+    # A folder of photographs may be called so too.
+    Path("q/masks").mkdir()
+    Image.new("RGB", (2, 2)).save("q/masks/c.png")
+    assert set(names("q")) == {"q/a.jpg", "q/masks/c.png"}
 
 
 def test_earlier_results_are_no_photographs_wherever_they_lie():

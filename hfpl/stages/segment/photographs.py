@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from hfpl.images.decode import ENDINGS
+from PIL import Image
+
+from hfpl.images.decode import ENDINGS, UNREADABLE
 from hfpl.plugins.formats.kinds import is_photograph, other_kinds
 
 MASKS, OVERLAYS = "masks", "overlays"
@@ -15,6 +17,8 @@ MASKS, OVERLAYS = "masks", "overlays"
 _MASKS_OF = {"labels.csv": (MASKS,), "classes.csv": (MASKS, OVERLAYS)}
 """File that tells a folder's kind → the folders beside it that hold no photographs: of a folder to
 train on, and of results."""
+_OF_MASKS = (MASKS, "corrections")
+"""Folders of label maps beside photographs that are trained on, in whichever layout."""
 _log = logging.getLogger(__name__)
 
 
@@ -69,6 +73,7 @@ def _files(folder: Path) -> list[Path]:
     for place, folders, names in os.walk(folder, followlinks=True):
         real = os.path.realpath(place)
         left_out = {folder for name in names for folder in _MASKS_OF.get(name, ())}
+        left_out |= {name for name in folders if name in _OF_MASKS and _holds_masks(place, name)}
         # A link may lead back to where it lies.
         folders[:] = [] if real in been else sorted(
             name for name in folders if not name.startswith(".") and name not in left_out
@@ -81,6 +86,17 @@ def _files(folder: Path) -> list[Path]:
     if kinds := other_kinds(other):
         _log.warning("%s: %s", folder, kinds)
     return found
+
+
+def _holds_masks(place: str, folder: str) -> bool:
+    """Whether the first picture in a folder is a label map: a PNG of a palette or one channel."""
+    pictures = (path for path in sorted(Path(place, folder).rglob("*")) if path.suffix == ".png")
+    first = next(pictures, None)
+    try:
+        with Image.open(first or "") as picture:
+            return picture.mode in ("P", "L")
+    except UNREADABLE:
+        return False
 
 
 def _names(photographs: Sequence[tuple[Path, PurePath]]) -> list[str]:
