@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -45,6 +45,7 @@ def test_what_no_file_of_ours_holds_is_refused_at_once(tmp_path, text, message):
     assert time.monotonic() - began < 10
 
 
+@example("\x85")
 @settings(deadline=None, max_examples=60)
 @given(
     st.recursive(
@@ -60,4 +61,5 @@ def test_plain_content_is_read_as_ruamel_reads_it(content):
     yaml = YAML(typ="safe", pure=True)
     yaml.representer.ignore_aliases = lambda *_: True
     yaml.dump(content, buffer)
-    assert load_yaml(buffer.getvalue()) == content
+    # Not always what was written: it writes U+0085 as it stands, and reads a space.
+    assert load_yaml(buffer.getvalue()) == yaml.load(buffer.getvalue())
