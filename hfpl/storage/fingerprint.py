@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -22,7 +22,12 @@ _SETTLED = 1.0
 """Seconds after which a further change of a file is sure to change its time."""
 
 
-def fingerprint(root: Path, names: Sequence[str], seen: Path = SEEN) -> str:
+def fingerprint(
+    root: Path,
+    names: Sequence[str],
+    seen: Path = SEEN,
+    counts: Callable[[str], bool] = lambda name: True,
+) -> str:
     """Digest of the files of some folders, subfolders included, 16 hexadecimal digits.
 
     Files are read when the folders look other than before, by names, sizes and times of
@@ -32,10 +37,14 @@ def fingerprint(root: Path, names: Sequence[str], seen: Path = SEEN) -> str:
         root: folder, or a zip that stands for all of it.
         names: folders and files below it.
         seen: file that remembers fingerprints, written where it can be.
+        counts: whether a file counts, by its path below the folder.
     """
     if not root.exists():
         return ABSENT
-    files = [("", root, root.stat())] if root.is_file() else list(_files(root, names))
+    if root.is_file():
+        files = [("", root, root.stat())]
+    else:
+        files = [file for file in _files(root, names) if counts(file[0])]
     looks = hashlib.sha256(os.fsencode(root.absolute()))
     for name, _, status in files:
         # Not every file name is valid Unicode.

@@ -335,6 +335,10 @@ def test_the_fingerprints_follow_images_tags_and_classes_and_the_masks(root):
         assert found[changed] != seen[changed]
         assert found[1 - changed] == seen[1 - changed]
         seen = found
+    # What nothing reads is no change.
+    (root / "notes.txt").write_text("mine")
+    (root / "images" / "Thumbs.db").write_bytes(b"x")
+    assert fingerprints() == seen
 
 
 def test_names_that_are_no_unicode_do_not_stop_a_dry_run(root):

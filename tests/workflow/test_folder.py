@@ -147,14 +147,6 @@ def test_corrected_masks_are_learned_from_and_nothing_else_runs_again(finished, 
     assert ran == {"data corrections", "segment train"}
     assert network.read_bytes() != before
     assert "Nothing to be done" in snakemake(finished, "-n").stdout
-    # Of val alone: indexed, and nothing more.
-    (corrections / f"{chosen[1]}.png").unlink()
-    plan = snakemake(finished, "-n").stdout
-    assert "data_corrections" in plan
-    done = snakemake(finished, "--cores", "2")
-    assert done.returncode == 0, done.stdout
-    assert "segment train" not in done.stdout
-    assert "Nothing to be done" in snakemake(finished, "-n").stdout
 
 
 def test_no_text_of_the_parameters_is_run_or_filled_in(finished, snakemake):

@@ -1,6 +1,7 @@
 """What a format of data sets offers: where its images come from, how they are indexed."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -83,7 +84,12 @@ class Format:
         It is taken anew when names, sizes or times of files are others. ``absent`` where there is
         no such folder, so that a plan needs no data.
         """
-        return fingerprint(Path(self.settings.root), self.files_of(part))
+        counts = partial(self.counts, part)
+        return fingerprint(Path(self.settings.root), self.files_of(part), counts=counts)
+
+    def counts(self, part: Part, file: str) -> bool:
+        """Whether a file of a part counts: by one that nothing reads, nothing has changed."""
+        return True
 
     def files_of(self, part: Part) -> Sequence[str]:
         """Folders and files below ``root`` that a part consists of."""

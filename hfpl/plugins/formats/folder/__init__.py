@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -37,6 +37,10 @@ def build(settings: Settings) -> "FolderFormat":
     return FolderFormat(settings)
 
 
+_LISTS = ("labels.csv", "metadata.csv", "metadata.jsonl", "classes.txt")
+_ANNOTATIONS = (".json", ".xml")
+
+
 class FolderFormat(Format):
     """Photographs of one's own: masks are wanted for every one of them."""
 
@@ -58,6 +62,14 @@ class FolderFormat(Format):
                 return [MASKS, *lists]
             return [name for name in names if name not in (MASKS, CORRECTIONS)]
         return ()
+
+    def counts(self, part: Part, file: str) -> bool:
+        """As :meth:`hfpl.plugins.formats.interface.Format.counts`: photographs and lists."""
+        from hfpl.plugins.formats.kinds import is_photograph
+
+        name = PurePath(file).name
+        ending = PurePath(name).suffix.lower()
+        return is_photograph(name) or name in _LISTS or ending in _ANNOTATIONS
 
     def index(self, dataset: str, images: Path, manifests: Files) -> str:
         """As :meth:`hfpl.plugins.formats.interface.Format.index`."""
