@@ -60,7 +60,9 @@ class FolderFormat(Format):
             if part == "masks":
                 lists = [n for n in names if n.lower().endswith(".json") or n == "annotations"]
                 return [MASKS, *lists]
-            return [name for name in names if name not in (MASKS, CORRECTIONS)]
+            # In this order, so that rows of the ablation keep the keys that they were made under.
+            first = [name for name in ("images", "labels.csv", "classes.txt") if name in names]
+            return [*first, *(n for n in names if n not in (MASKS, CORRECTIONS, *first))]
         return ()
 
     def counts(self, part: Part, file: str) -> bool:
