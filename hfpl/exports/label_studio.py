@@ -62,17 +62,13 @@ def _task(one: Labelled, classes: tuple[str, ...], address: str) -> dict:
 def _config(classes: tuple[str, ...]) -> str:
     colours = voc_palette()
     labels = "".join(
-        f"    <Label value={quoteattr(name)} background={quoteattr(_hex(colours[k]))}/>\n"
+        f'    <Label value={quoteattr(name)} background="#{bytes(colours[k]).hex()}"/>\n'
         for k, name in enumerate(classes, start=1)
     )
     return (
         '<View>\n  <Image name="image" value="$image"/>\n'
         f'  <BrushLabels name="label" toName="image">\n{labels}  </BrushLabels>\n</View>\n'
     )
-
-
-def _hex(colour: NDArray[np.uint8]) -> str:
-    return "#" + "".join(f"{part:02x}" for part in colour)
 
 
 def packed_brush(mask: NDArray[np.bool_]) -> list[int]:

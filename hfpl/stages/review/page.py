@@ -15,13 +15,15 @@ from PIL import Image
 
 from hfpl.images.decode import shrunk_size
 from hfpl.images.palette import IGNORE, voc_palette
+from hfpl.jobs.job import SPLITS, File, filled
 from hfpl.jobs.progress import track
 from hfpl.params import Params
 from hfpl.plugins.formats import build_format
+from hfpl.stages.data.job import MANIFESTS
 from hfpl.stages.review.job import SCORES, of_ones_own
 from hfpl.stages.review.listing import Scored, contradictions, read_scores
 from hfpl.stages.segment.job import TEST
-from hfpl.storage.manifest import SPLITS, ImageRecord, Manifest, read_manifests
+from hfpl.storage.manifest import ImageRecord, Manifest, read_manifests
 from hfpl.storage.reading import ImageRoot
 from hfpl.storage.shards import Shards
 
@@ -101,24 +103,16 @@ def _read(params: Params, results: Path) -> tuple[list[Card], Shards]:
     """Cards, the most suspicious first, and the label maps."""
     common = f"{results / params.dataset}"
 
-    def paths(pattern: str) -> list[Path]:
-        names = {"variant": params.variant}
-        return [
-            Path(pattern.format(split=split, shard=shard, **names))
-            for split in SPLITS
-            for shard in range(params.shards)
-        ]
+    def paths(file: File) -> list[Path]:
+        patterns = file.patterns(params, common)
+        return [Path(filled(pattern, {"variant": params.variant})) for pattern in patterns]
 
-    (scores,) = SCORES["scores"].patterns(params, common)
-    (refined,) = TEST["refined"].patterns(params, common)
-    scored = read_scores(paths(scores))
-    wholes = [
-        read_manifests(f"{common}/data/{split}-{shard}.json" for shard in range(params.shards))
-        for split in SPLITS
-    ]
+    scored = read_scores(paths(SCORES["scores"].as_input("scores", "", over=SPLITS)))
+    wholes = [read_manifests(paths(manifests)) for manifests in MANIFESTS]
     found = [(whole, image, scored[image.id]) for whole in wholes for image in whole.images]
     found.sort(key=lambda one: _order(one[1], one[2]))
     cards = [Card(number, *one) for number, one in enumerate(found)]
+    refined = TEST["refined"].as_input("refined", "", over=SPLITS)
     return cards, Shards(paths(refined))
 
 
