@@ -33,7 +33,7 @@ def find_corrections(
     files, rest = mask_files(root, CORRECTIONS, images)
     found.update(files)
     tree = root.tree()
-    listings, unknown = read_annotations(root, tree, (CORRECTIONS,))
+    listings, _ = read_annotations(root, tree, (CORRECTIONS,))
     lists = {PurePosixPath(name).name for listing in listings for name in _files(listing.source)}
     rest = [name for name in rest if name not in lists]
     notes = [counted(rest, "files in corrections are no mask of a photograph")] if rest else []
@@ -47,11 +47,7 @@ def find_corrections(
                 continue
             if image.id in found:
                 raise ValueError(f"{row.where}: {shown(row.file)} has two corrections; keep one")
-            try:
-                png = drawn_mask(row.drawn, classes)
-            except ValueError as error:
-                raise ValueError(f"{row.where}: {error}") from None
-            found[image.id] = DrawnMask(listing.source, png)
+            found[image.id] = drawn_mask(row.drawn, classes, listing.source, row.where)
     if without:
         notes.append(f"{without} photographs in corrections have no region drawn, and are not used")
     if unused := sorted(set(found) & held_out):

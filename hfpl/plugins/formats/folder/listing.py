@@ -116,7 +116,7 @@ class Photographs:
         }
         every = [f"{place}/{name}" if place else name for place in places for name in places[place]]
         self.files = [file for file in every if is_photograph(PurePosixPath(file).name)]
-        self.others = [file for file in every if file not in set(self.files)]
+        self.others = [file for file in every if not is_photograph(PurePosixPath(file).name)]
         self._exact = {**{_composed(file): file for file in every}, **{f: f for f in every}}
         self._by_end: dict[str, list[str]] = {}
         for file in self.files:

@@ -92,21 +92,25 @@ def drawn_masks(
     found = {}
     for photo in photographs:
         if photo.drawn is not None and photo.id in known:
-            try:
-                found[photo.id] = DrawnMask(source, drawn_mask(photo.drawn, classes))
-            except ValueError as error:
-                raise ValueError(f"{photo.where}: {error}") from None
+            found[photo.id] = drawn_mask(photo.drawn, classes, source, photo.where)
     return found
 
 
-def drawn_mask(drawn: Drawn, classes: Sequence[str]) -> bytes:
-    """PNG of the label map of regions.
+def drawn_mask(drawn: Drawn, classes: Sequence[str], source: str, where: str) -> DrawnMask:
+    """Mask of regions.
+
+    Args:
+        source: the annotation file that has them.
+        where: place in it, for messages.
 
     Raises:
         ValueError: a class is unknown, or run lengths do not fit.
     """
     unknown = next((name for name, _ in drawn.regions if name not in classes), None)
     if unknown is not None:
-        raise ValueError(f"{shown(unknown)} is no class; known: {', '.join(classes)}")
+        raise ValueError(f"{where}: {shown(unknown)} is no class; known: {', '.join(classes)}")
     labelled = ((classes.index(name) + 1, region) for name, region in drawn.regions)
-    return encode_mask(draw(labelled, drawn.size))
+    try:
+        return DrawnMask(source, encode_mask(draw(labelled, drawn.size)))
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from None
