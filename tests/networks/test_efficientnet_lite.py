@@ -14,7 +14,7 @@ from hfpl.networks.interface import freeze
 from hfpl.networks.weights.match import load_weights
 from hfpl.networks.weights.published import imagenet_of
 from hfpl.plugins.backbones import build_backbone
-from hfpl.plugins.backbones.efficientnet_lite import EfficientNetLite, _SameConv
+from hfpl.plugins.backbones.efficientnet_lite import EfficientNetLite, _grids, _SameConv, _whole
 
 SIZES = (0, 1, 2)
 
@@ -97,6 +97,58 @@ def test_maps_have_the_declared_widths_and_sides_at_every_image_size(size, strid
             for name, width in backbone.channels.items()
         }
         assert {name: tuple(m.shape) for name, m in maps.items()} == shapes
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    size=st.tuples(st.integers(1, 13), st.integers(1, 13)),
+    dilation=st.integers(2, 4),
+    kernel=st.sampled_from([1, 3, 5]),
+    depthwise=st.booleans(),
+    bias=st.booleans(),
+    seed=st.integers(0, 2**16),
+)
+def test_gradients_on_grids_are_those_of_the_dilated_convolution(
+    size, dilation, kernel, depthwise, bias, seed
+):
+    draw = torch.Generator().manual_seed(seed)
+
+    def random(*shape):
+        return torch.randn(*shape, dtype=torch.float64, generator=draw)
+
+    groups = 4 if depthwise else 1
+    convolution = _SameConv(4, 4, kernel, 1, dilation, groups).double()
+    x = random(2, 4, *size).requires_grad_()
+    weight = random(*convolution.weight.shape).requires_grad_()
+    offset = random(4).requires_grad_() if bias else None
+    inputs = [x, weight, *([offset] if bias else [])]
+    plain = torch.nn.functional.conv2d(
+        x, weight, offset, 1, kernel // 2 * dilation, dilation, groups
+    )
+    found = convolution.convolved(x, weight, offset)
+    assert torch.equal(found, plain)
+    towards = random(*plain.shape)
+    for ours, theirs in zip(
+        torch.autograd.grad(found, inputs, towards),
+        torch.autograd.grad(plain, inputs, towards),
+        strict=True,
+    ):
+        torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-10)
+
+
+@given(
+    shape=st.tuples(*[st.integers(1, 9)] * 4),
+    distance=st.integers(1, 4),
+)
+def test_grids_make_a_whole_again(shape, distance):
+    maps = torch.arange(1.0, 1 + torch.Size(shape).numel()).reshape(shape)
+    grids = _grids(maps, distance)
+    assert torch.equal(_whole(grids, distance, maps.shape), maps)
+    # Image n, row r and column c lie in the grid of their remainders.
+    n, row, column = (side - 1 for side in (shape[0], shape[2], shape[3]))
+    number = ((row % distance) * distance + column % distance) * shape[0] + n
+    cell = grids[number, :, row // distance, column // distance]
+    assert torch.equal(cell, maps[n, :, row, column])
 
 
 def test_a_fixed_norm_taken_into_the_weights_changes_nothing():

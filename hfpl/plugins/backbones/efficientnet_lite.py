@@ -9,6 +9,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import FunctionCtx, once_differentiable
 from torch.nn import functional
 
 from hfpl.images.normalise import ColourStatistics
@@ -205,7 +206,74 @@ class _SameConv(nn.Conv2d):
                 total = max(reach - side, 0)
                 pads += total // 2, total - total // 2
             x = functional.pad(x, pads)
+        if dilation > 1 and stride == 1 and x.device.type == "cpu":
+            return _Dilated.apply(x, weight, bias, self.padding, dilation, self.groups)
         return self._conv_forward(x, weight, bias)
+
+
+class _Dilated(torch.autograd.Function):
+    """A dilated convolution at stride 1 whose gradients are those of undilated ones.
+
+    Positions at a distance of the dilation form grids that do not touch each other, and on each of
+    them the convolution has no dilation. The sums are the same; on CPUs a dilated depthwise one
+    takes up to eight times as long backward.
+    """
+
+    @staticmethod
+    def forward(
+        x: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        padding: tuple[int, int],
+        dilation: int,
+        groups: int,
+    ) -> Tensor:
+        return functional.conv2d(x, weight, bias, 1, padding, dilation, groups)
+
+    @staticmethod
+    def setup_context(ctx: FunctionCtx, inputs: tuple, output: Tensor) -> None:
+        x, weight, bias, _, ctx.dilation, ctx.groups = inputs
+        ctx.biases = None if bias is None else list(bias.shape)
+        ctx.save_for_backward(x, weight)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: FunctionCtx, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight = ctx.saved_tensors
+        halves = [side // 2 for side in weight.shape[2:]]
+        to_x, to_weight, to_bias = torch.ops.aten.convolution_backward(
+            _grids(gradient, ctx.dilation),
+            _grids(x, ctx.dilation),
+            weight,
+            bias_sizes=ctx.biases,
+            stride=[1, 1],
+            padding=halves,
+            dilation=[1, 1],
+            transposed=False,
+            output_padding=[0, 0],
+            groups=ctx.groups,
+            output_mask=list(ctx.needs_input_grad[:3]),
+        )
+        if to_x is not None:
+            to_x = _whole(to_x, ctx.dilation, x.shape)
+        return to_x, to_weight, to_bias, None, None, None
+
+
+def _grids(maps: Tensor, distance: int) -> Tensor:
+    """(N, C, H, W) as (distance² N, C, ⌈H / distance⌉, ⌈W / distance⌉), zeros beyond the edges."""
+    maps = maps.permute(0, 2, 3, 1)
+    below, right = -maps.shape[1] % distance, -maps.shape[2] % distance
+    if below or right:
+        maps = functional.pad(maps, (0, 0, 0, right, 0, below))
+    maps = maps.unflatten(2, (-1, distance)).unflatten(1, (-1, distance))
+    return maps.permute(2, 4, 0, 1, 3, 5).flatten(0, 2).permute(0, 3, 1, 2)
+
+
+def _whole(grids: Tensor, distance: int, shape: torch.Size) -> Tensor:
+    """What :func:`_grids` took apart, of this shape."""
+    maps = grids.permute(0, 2, 3, 1).unflatten(0, (distance, distance, -1))
+    maps = maps.permute(2, 3, 0, 4, 1, 5).flatten(3, 4).flatten(1, 2)
+    return maps[:, : shape[2], : shape[3]].permute(0, 3, 1, 2)
 
 
 def _normalised(convolution: _SameConv, norm: nn.BatchNorm2d, x: Tensor) -> Tensor:
