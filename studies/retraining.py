@@ -8,30 +8,21 @@ the stored CAMs and from CAMs and CRF scores kept as float32. Scores val.
 
 import argparse
 import io
-import json
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from ruamel.yaml import YAML
 
-from hfpl.cli import main as hfpl
-from hfpl.params import load_params
 from hfpl.storage.shards import Shard, ShardWriter
+from studies._finished import Again, add_run
 
-STEPS = {
-    "walk": ("walk", "none"),
-    "segment": ("segment", "none"),
-    "segment + CRF": ("segment", "CRF"),
-}
+STEPS = ("walk", "segment", "segment + CRF")
 
 
 def main() -> None:
     """Print the table in Markdown."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--params", type=Path, default=Path("params.yaml"))
-    parser.add_argument("--results", type=Path, default=Path("results"))
+    add_run(parser)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     args = parser.parse_args()
     scores: dict[tuple[bool, int], dict[str, tuple[float, float]]] = {}
@@ -39,7 +30,7 @@ def main() -> None:
         if exact:
             keep_float32()
         with tempfile.TemporaryDirectory() as folder:
-            run = Run(args.params, args.results, Path(folder))
+            run = Retraining(args.params, args.results, Path(folder))
             run.infer()
             for seed in args.seeds:
                 scores[exact, seed] = run.train(seed)
@@ -54,99 +45,40 @@ def main() -> None:
     print(f"\nSeeds {', '.join(map(str, args.seeds))}.")
 
 
-@dataclass
-class Run:
+class Retraining(Again):
     """The stages after CAM training, in a folder of their own."""
-
-    params: Path
-    results: Path
-    folder: Path
-
-    def __post_init__(self) -> None:
-        self.loaded = load_params(self.params)
-        self.data = self.results / self.loaded.dataset / "data"
-        self.cams = self.results / self.loaded.dataset / self.loaded.variant / "cam"
-        self.shards = range(self.loaded.shards)
-        dataset = self.loaded.datasets[self.loaded.dataset]
-        archive = self.data / f"{dataset.format}.zip"
-        self.root = str(archive if archive.exists() else dataset.root)
 
     def infer(self) -> None:
         """CAMs and CRF scores of all images."""
         for split in ("train", "val"):
             for k in self.shards:
-                common = ["--images", self.root, "--manifest", self._manifest(split, k)]
-                cams = self._shard("cam", split, k)
-                self._do("cam infer", *common, "--model", self.cams / "model.safetensors",
-                         "--cams", cams)  # fmt: skip
+                common = ["--images", self.root, "--manifest", self.manifest(split, k)]
+                cams = self.shard("cam", split, k)
+                self.do("cam infer", *common, "--model", self.run / "cam" / "model.safetensors",
+                        "--cams", cams)  # fmt: skip
                 if split == "train":
-                    low, high = (self._shard(kind, split, k) for kind in ("low", "high"))
-                    self._do("pseudo", *common, "--cams", cams, "--low", low, "--high", high)
+                    low, high = (self.shard(kind, split, k) for kind in ("low", "high"))
+                    self.do("pseudo", *common, "--cams", cams, "--low", low, "--high", high)
 
     def train(self, seed: int) -> dict[str, tuple[float, float]]:
         """Step → mIoU and contour F on val in percent, of networks trained with a seed."""
-        self._set_seed(seed)
-        backbone = self.results / self.loaded.dataset / "pretrain" / "backbone.safetensors"
-        training = ["--images", self.root, "--manifests", *self._all(self._manifest, "train"),
-                    "--weights", backbone, "--threads", 2]  # fmt: skip
+        self.variant = f"{self.loaded.variant}@seed={seed}"
         model, history = self.folder / f"affinity-{seed}.safetensors", self.folder / "history.csv"
-        self._do("affinity", *training, "--low", *self._all(self._shard, "low", "train"),
-                 "--high", *self._all(self._shard, "high", "train"),
-                 "--model", model, "--history", history)  # fmt: skip
+        self.do("affinity", "--images", self.root, "--threads", 2, *self.weights(),
+                "--manifests", *self.every(self.manifest, "train"),
+                "--low", *self.every(self.shard, "low", "train"),
+                "--high", *self.every(self.shard, "high", "train"),
+                "--model", model, "--history", history)  # fmt: skip
         for split in ("train", "val"):
             for k in self.shards:
-                self._do("walk", "--images", self.root, "--manifest", self._manifest(split, k),
-                         "--cams", self._shard("cam", split, k), "--model", model,
-                         "--labels", self._shard("walk", split, k))  # fmt: skip
-        model = self.folder / f"segment-{seed}.safetensors"
-        self._do("segment train", *training, "--labels", *self._all(self._shard, "walk", "train"),
-                 "--network", model, "--history", history)  # fmt: skip
-        for k in self.shards:
-            self._do("segment test", "--images", self.root, "--manifest", self._manifest("val", k),
-                     "--masks", self._manifest("val", k, ".masks"), "--network", model,
-                     "--plain", self._shard("none", "val", k),
-                     "--refined", self._shard("CRF", "val", k))  # fmt: skip
-        return {name: self._score(*step) for name, step in STEPS.items()}
-
-    def _score(self, stage: str, post: str) -> tuple[float, float]:
-        unscored = self.folder / "unscored.json"
-        unscored.write_text('{"masks": []}')
-        masks = {
-            "train": [unscored for _ in self.shards],
-            "val": [self._manifest("val", k, ".masks") for k in self.shards],
-        }
-        truth = ["--images", self.root]
-        for split, files in masks.items():
-            truth += [f"--{split}-manifests", *self._all(self._manifest, split)]
-            truth += [f"--{split}-masks", *files]
-        kind = "walk" if stage == "walk" else post
-        scored = {"walk": "walk", "none": "segment-plain", "CRF": "segment-crf"}[kind]
-        out = self.folder / "scores.json"
-        self._do("evaluate masks", *truth, "--results", *self._all(self._shard, kind, "val"),
-                 "--out", out, "--scored", scored)  # fmt: skip
-        (row,) = (r for r in json.loads(out.read_text())["rows"] if r["split"] == "val")
-        return row["miou"], row["contour_f"]
-
-    def _set_seed(self, seed: int) -> None:
-        yaml = YAML()
-        content = yaml.load(self.params.read_text(encoding="utf-8"))
-        content["variants"][self.loaded.variant]["seed"] = seed
-        yaml.dump(content, self.folder / "params.yaml")
-
-    def _do(self, command: str, *arguments: object) -> None:
-        own = self.folder / "params.yaml"
-        params = own if own.exists() else self.params
-        if hfpl([*command.split(), "--params", str(params), *map(str, arguments)]):
-            raise SystemExit(1)
-
-    def _manifest(self, split: str, k: int, kind: str = "") -> Path:
-        return self.data / f"{split}-{k}{kind}.json"
-
-    def _shard(self, kind: str, split: str, k: int) -> Path:
-        return self.folder / f"{kind}-{split}-{k}.zip"
-
-    def _all(self, name, *arguments: str) -> list[Path]:
-        return [name(*arguments, k) for k in self.shards]
+                self.do("walk", "--images", self.root, "--manifest", self.manifest(split, k),
+                        "--cams", self.shard("cam", split, k), "--model", model,
+                        "--labels", self.shard("walk", split, k))  # fmt: skip
+        network = self.folder / f"segment-{seed}.safetensors"
+        self.train_segment(network, self.every(self.shard, "walk", "train"))
+        found = self.test(network)
+        walk = self.score("walk", "walk")
+        return {"walk": walk, "segment": found["none"], "segment + CRF": found["CRF"]}
 
 
 def keep_float32() -> None:

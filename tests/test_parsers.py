@@ -25,7 +25,7 @@ from tests.networks.weights.test_mxnet import list_bytes
 pytestmark = pytest.mark.slow
 
 MANY = settings(
-    max_examples=3000,
+    max_examples=1000,
     derandomize=True,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 STUDIES = (
+    "corrections",
     "operations",
     "parts",
     "photographs",
@@ -60,3 +61,31 @@ def test_stages_gives_means_deviations_and_the_share_of_the_ceiling():
         "| segment | CRF |  | 60.0 ± 1.4 | 41.5 ± 2.1 | 80 % |",
         "| segment, official masks | CRF |  | 75.0 | 50.0 |  |",
     ]
+
+
+def test_corrections_are_compared_with_none_of_the_same_run():
+    from studies.corrections import table
+
+    def row(variant, corrected, chosen, miou):
+        scores = {"post_processing": "CRF", "miou": str(miou), "contour_f": str(miou / 2)}
+        return {"variant": variant, "corrected": corrected, "chosen": chosen, **scores}
+
+    rows = [row("seam", "0", "", 60), row("seam", "50", "at random", 63),
+            row("seam", "10", "by suspicion", 61), row("seam@seed=1", "0", "", 64),
+            row("seam@seed=1", "10", "by suspicion", 67)]  # fmt: skip
+    assert table(rows)[4:] == [
+        "| 0 |  | CRF | 62.0 ± 2.8 |  | 31.0 ± 1.4 |  |",
+        "| 10 | by suspicion | CRF | 64.0 ± 4.2 | +2.0 ± 1.4 | 32.0 ± 2.1 | +1.0 ± 0.7 |",
+        "| 50 | at random | CRF | 63.0 | +3.0 | 31.5 | +1.5 |",
+    ]
+
+
+def test_photographs_to_correct_come_from_the_list_or_from_a_seed():
+    from hfpl.storage.manifest import ImageRecord
+    from studies.corrections import shuffled, suspicious
+
+    images = [ImageRecord(f"i{k}", f"i{k}.jpg", 4, 4, (0,), "0" * 64) for k in range(30)]
+    listed = [{"file": f"i{k}.jpg", "split": "val" if k == 7 else "train"} for k in (9, 7, 2)]
+    assert suspicious([*images[:7], *images[8:]], listed) == ["i9", "i2"]
+    assert sorted(shuffled(images, "a")) == sorted(image.id for image in images)
+    assert shuffled(images, "a") == shuffled(images[::-1], "a") != shuffled(images, "b")
