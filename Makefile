@@ -3,26 +3,33 @@
 # make parity  compare every step with arrays of the published implementation
 # make help    everything else
 
-PYTHON ?= python3
+# The newest Python that the pins hold for; one that is only a name, as of a version manager, is passed over.
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	$$p -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+	2> /dev/null && echo $$p && break; done)
 CORES ?= all
 BIN := .venv/bin
 ENVIRONMENT := .venv/.installed
 WEIGHTS := .venv/.weights
+DOCS := .venv/.docs
+SITE ?= build/site
 REPORT := results/report.html
 REFERENCE ?= tests/reference
 GPU ?= gpu.json
 PHOTOGRAPHS ?=
 WHEELS ?=
 
-.PHONY: demo test slow lint parity micro attack bench gpu format help
+.PHONY: demo env test slow lint parity micro docs attack bench gpu format help
 
 help:
 	@echo "make demo    run snakemake on params.yaml, print the scores, build $(REPORT)"
+	@echo "make env     the environment in .venv, and nothing else"
 	@echo "make test    fast tests"
 	@echo "make slow    slow tests: whole runs, fresh environments"
 	@echo "make lint    ruff, snakefmt and snakemake --lint"
 	@echo "make parity  compare every step with arrays in REFERENCE=$(REFERENCE)"
 	@echo "make micro   the demo's pipeline end to end on a micro configuration"
+	@echo "make docs    the pages in docs/ as a site, into SITE=$(SITE)"
 	@echo "make bench   each step against its plain definition: time and memory; ONLY=<steps> for some"
 	@echo "make gpu     on a machine with a GPU: agreement with the CPU, speed, trainings, into GPU=$(GPU)"
 	@echo "make format  format the code"
@@ -33,6 +40,8 @@ demo: $(ENVIRONMENT)
 		$(BIN)/snakemake --report $(REPORT) --quiet all; fi
 	@$(BIN)/hfpl evaluate show results/*/*/evaluate/table.json
 	@echo "report: $(REPORT)"
+
+env: $(ENVIRONMENT)
 
 test: $(WEIGHTS)
 	$(BIN)/python -m pytest -q -n 2 -m "not slow"
@@ -54,6 +63,10 @@ micro: $(ENVIRONMENT)
 	$(BIN)/snakemake --cores $(CORES) --config params=results/micro/params.yaml results=results/micro
 	$(BIN)/hfpl evaluate show results/micro/*/*/evaluate/table.json
 
+docs: $(DOCS)
+	@$(BIN)/python -m sphinx -b html -W --keep-going -q docs $(SITE)
+	@echo "site: $(SITE)/index.html"
+
 attack: $(ENVIRONMENT)
 	@$(BIN)/python -m scripts.attack
 
@@ -70,11 +83,15 @@ format: $(ENVIRONMENT)
 	$(BIN)/snakefmt workflow
 
 $(ENVIRONMENT): requirements.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' || \
-		{ echo "Python 3.11 or 3.12 is needed: make PYTHON=<python3.12> $(MAKECMDGOALS)"; exit 1; }
+	@[ -n "$(PYTHON)" ] || { echo "Python 3.11, 3.12 or 3.13 with its venv is needed (Debian, Ubuntu: apt install \
+	python3-venv); one elsewhere: make PYTHON=<python> $(MAKECMDGOALS)"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+$(DOCS): requirements-docs.txt $(ENVIRONMENT)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-docs.txt
 	@touch $@
 
 # The larger networks' weights: what is compared with published arrays needs them.

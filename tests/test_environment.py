@@ -18,7 +18,7 @@ def names(requirements: list[str]) -> set[str]:
     return {re.split(r"[=<>~\[]", r)[0].lower().replace("_", "-") for r in requirements}
 
 
-@pytest.mark.parametrize("extra", ["slurm", "kubernetes", "weights", "onnx"])
+@pytest.mark.parametrize("extra", ["slurm", "kubernetes", "weights", "onnx", "docs"])
 def test_an_extra_s_own_requirements_are_pinned_and_go_with_the_others(repository, extra):
     pins = read_pins(repository / f"requirements-{extra}.txt")
     assert all(pin.count("==") == 1 for pin in pins)

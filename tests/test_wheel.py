@@ -1,4 +1,5 @@
-"""The wheel alone: the losses work in an environment that holds nothing of the pipeline."""
+"""The wheel: the losses work in an environment that holds nothing of the pipeline, and with its
+packages the workflow runs in a folder of one's own."""
 
 import subprocess
 import sys
@@ -33,23 +34,48 @@ def run(*command: object) -> str:
     return done.stdout
 
 
-def test_the_wheel_brings_the_losses_alone(repository: Path, tmp_path: Path):
-    run(sys.executable, "-m", "build", "--wheel", "--outdir", tmp_path, repository)
-    (wheel,) = tmp_path.glob("hfpl-*.whl")
+@pytest.fixture(scope="module")
+def wheel(repository: Path, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    run(sys.executable, "-m", "build", "--wheel", "--outdir", folder, repository)
+    (wheel,) = folder.glob("hfpl-*.whl")
+    return wheel
+
+
+@pytest.fixture(scope="module")
+def python(wheel: Path, tmp_path_factory) -> Path:
+    """Interpreter of an environment that the wheel alone was installed into."""
+    folder = tmp_path_factory.mktemp("empty")
+    venv.create(folder, with_pip=True)
+    run(folder / "bin" / "python", "-m", "pip", "install", "--quiet", wheel)
+    return folder / "bin" / "python"
+
+
+def test_the_wheel_brings_the_losses_alone(wheel: Path, python: Path, tmp_path: Path):
     names = zipfile.ZipFile(wheel).namelist()
     assert {"hfpl/code.yaml", "hfpl/params/presets/demo.yaml"} <= set(names)
+    assert {"hfpl/workflow/Snakefile", "hfpl/workflow/profiles/default/config.yaml"} <= set(names)
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert not any(
         name.startswith(("tests/", "workflow/", "benchmarks/", "studies/")) for name in names
     )
-
-    venv.create(tmp_path / "empty", with_pip=True)
-    python = tmp_path / "empty" / "bin" / "python"
-    run(python, "-m", "pip", "install", "--quiet", wheel)
     # Outside of the checkout, so that its packages are not found by the working directory.
-    (tmp_path / "elsewhere").mkdir()
-    done = subprocess.run(
-        [python, "-c", SCRIPT], cwd=tmp_path / "elsewhere", text=True, capture_output=True
-    )
+    done = subprocess.run([python, "-c", SCRIPT], cwd=tmp_path, text=True, capture_output=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "works"
+
+
+def test_outside_a_checkout_the_workflow_runs(
+    repository: Path, wheel: Path, python: Path, tmp_path: Path
+):
+    pins = repository / "requirements.txt"
+    run(python, "-m", "pip", "install", "--quiet", "-c", pins, f"{wheel}[pipeline]")
+    for command in ("hfpl init micro", "snakemake --cores all"):
+        name, *arguments = command.split()
+        done = subprocess.run(
+            [python.parent / name, *arguments], cwd=tmp_path, text=True, capture_output=True
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert len(list(tmp_path.glob("results/*/*/evaluate/table.csv"))) == 1
+    made = {path.name for path in tmp_path.iterdir() if not path.name.startswith(".")}
+    assert made == {"Snakefile", "params.yaml", "profiles", "results"}

@@ -5,7 +5,7 @@ import logging
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from importlib import import_module
 from pathlib import Path
@@ -37,6 +37,7 @@ _OF_STAGES = {
 }
 """Stage → a line about it, and its commands that are no jobs."""
 _OTHERS = {
+    "init": "an empty folder: write what 'snakemake' needs to run a preset there",
     "params": "write params.yaml from a preset, or check one",
     "ablation": "stage ablation: variants compared over seeds",
     "dvc": "versions of results: declare, commit and share with DVC",
@@ -61,24 +62,34 @@ _FIRST_SPEAKS = 1.0
 def main(arguments: list[str] | None = None) -> int:
     """Run a subcommand; the exit status is 0, 1 after an error, 2 after a usage error."""
     arguments = _with_action(sys.argv[1:] if arguments is None else arguments)
+    chosen = next((a for a in arguments if not a.startswith("-")), None)
+    return _run(_parser([chosen]).parse_args(arguments))
+
+
+def whole_parser() -> argparse.ArgumentParser:
+    """The parser with the options of all commands."""
+    return _parser([*_OF_STAGES, *_OTHERS])
+
+
+def _parser(loaded: Container[str | None]) -> argparse.ArgumentParser:
+    """The parser; only the commands that are to be loaded have their options."""
     parser = argparse.ArgumentParser(
         prog="hfpl",
         description="Weakly supervised semantic segmentation with high-fidelity pseudo-labels. "
         "'snakemake --cores all' runs all stages; each can also be run by hand.",
     )
     parser.add_argument("--version", action="version", version=f"hfpl {__version__}")
-    chosen = next((a for a in arguments if not a.startswith("-")), None)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for stage, (text, more) in _OF_STAGES.items():
         line = f"stage {stage}: {text}"
         sub = commands.add_parser(stage, help=line, description=line)
-        if stage == chosen:
+        if stage in loaded:
             _add_stage(sub, stage, more)
     for name, line in _OTHERS.items():
         sub = commands.add_parser(name, help=line, description=line)
-        if name == chosen:
+        if name in loaded:
             import_module(f"{__name__}.{name}").add_arguments(sub)
-    return _run(parser.parse_args(arguments))
+    return parser
 
 
 def _add_stage(parser: argparse.ArgumentParser, stage: str, more: dict[str, str]) -> None:

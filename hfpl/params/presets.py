@@ -9,6 +9,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from hfpl.params.load import ParamsError, set_value, validate_params
+from hfpl.params.root import Params
 from hfpl.params.writing import as_yaml
 from hfpl.sections.suggest import suggest
 
@@ -34,12 +35,27 @@ def preset_text(name: str, settings: Iterable[str] = ()) -> str:
     Raises:
         ParamsError: unknown preset, malformed setting, or parameters that do not hold.
     """
-    content, about = _read(name)
-    content["datasets"] = _chosen_dataset(content)
+    content, about = _content(name)
     for setting in settings:
         _apply(content, setting)
     validate_params(content, source=f"preset {name}")
     return as_yaml(content, about)
+
+
+def preset_params(name: str) -> Params:
+    """The parameters of a preset.
+
+    Raises:
+        ParamsError: unknown preset.
+    """
+    return validate_params(_content(name)[0], source=f"preset {name}")
+
+
+def _content(name: str) -> tuple[dict[str, Any], str]:
+    """Content of a preset, with the data set that it runs on alone, and its opening comment."""
+    content, about = _read(name)
+    content["datasets"] = _chosen_dataset(content)
+    return content, about
 
 
 def _read(name: str) -> tuple[dict[str, Any], str]:

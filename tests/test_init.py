@@ -1,0 +1,60 @@
+"""A folder of one's own that runs the workflow."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hfpl.cli import main
+from hfpl.params import load_params
+
+
+@pytest.fixture
+def empty(tmp_path: Path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_snakemake_plans_what_was_written(empty: Path):
+    assert main(["init", "micro", "--set", "grid.seed=3"]) == 0
+    plan = subprocess.run(
+        [sys.executable, "-m", "snakemake", "-n"], text=True, capture_output=True, check=False
+    )
+    assert plan.returncode == 0, plan.stderr
+    assert "cam_train" in plan.stdout + plan.stderr
+    assert "32 jobs would run" in plan.stdout + plan.stderr
+    assert load_params(Path("params.yaml")).chosen_variant.seed == 3
+
+
+@pytest.mark.parametrize("name", ["photos", "my photos: all", "no"])
+def test_the_photographs_are_where_one_says(empty: Path, name):
+    Path(name).mkdir()
+    assert main(["init", "folder", name]) == 0
+    assert load_params(Path("params.yaml")).chosen_dataset.root == name
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["folder"], "preset folder: name the folder of photographs as well"),
+        (["folder", "lost"], "lost: no such folder"),
+        (["demo", "."], "preset demo: its data set is no folder of photographs"),
+        (["foldr", "."], "preset 'foldr': unknown; did you mean 'folder'?"),
+        (["micro", "--set", "cam.epochs=x"], "cam.epochs: input should be a valid integer"),
+    ],
+)
+def test_a_mistake_is_one_line_and_writes_nothing(empty: Path, capsys, words, told):
+    assert main(["init", *words]) == 1
+    err = capsys.readouterr().err
+    assert told in err
+    assert err.count("\n") == 1
+    assert not list(empty.iterdir())
+
+
+def test_what_is_there_stays(empty: Path, capsys):
+    Path("Snakefile").write_text("mine")
+    assert main(["init", "micro"]) == 1
+    assert "Snakefile is there already; choose an empty folder" in capsys.readouterr().err
+    assert [path.name for path in empty.iterdir()] == ["Snakefile"]
+    assert Path("Snakefile").read_text() == "mine"
