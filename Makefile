@@ -4,9 +4,11 @@
 # make help    everything else
 
 # The newest Python that the pins hold for; one that is only a name, as of a version manager, is passed over.
-PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+ifndef PYTHON
+PYTHON := $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
 	2> /dev/null && echo $$p && break; done)
+endif
 CORES ?= all
 BIN := .venv/bin
 ENVIRONMENT := .venv/.installed
@@ -75,7 +77,7 @@ bench: $(ENVIRONMENT)
 
 # The machine may be bare: no environment is made. See scripts/gpu/__main__.py.
 gpu:
-	$(PYTHON) -m scripts.gpu --out $(GPU) $(if $(PHOTOGRAPHS),--photographs $(PHOTOGRAPHS)) $(if $(WHEELS),--wheels $(WHEELS))
+	$(or $(PYTHON),python3) -m scripts.gpu --out $(GPU) $(if $(PHOTOGRAPHS),--photographs $(PHOTOGRAPHS)) $(if $(WHEELS),--wheels $(WHEELS))
 
 format: $(ENVIRONMENT)
 	$(BIN)/ruff check --fix .
@@ -86,7 +88,9 @@ $(ENVIRONMENT): requirements.txt pyproject.toml
 	@[ -n "$(PYTHON)" ] || { echo "Python 3.11, 3.12 or 3.13 with its venv is needed (Debian, Ubuntu: apt install \
 	python3-venv); one elsewhere: make PYTHON=<python> $(MAKECMDGOALS)"; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt || \
+		{ echo "The environment is not there yet. pydensecrf2 is compiled, with a C++ compiler and Python's \
+	headers (Debian, Ubuntu: apt install g++ python3-dev); then the same again."; exit 1; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $@
 
