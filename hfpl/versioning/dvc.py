@@ -17,7 +17,9 @@ def run_dvc(*arguments: str) -> str:
     """
     program = shutil.which("dvc", path=str(Path(sys.executable).parent)) or shutil.which("dvc")
     if program is None:
-        raise ValueError("dvc is not installed")
+        raise ValueError(
+            'dvc is not installed: pip install -r requirements-dvc.txt, or pip install "hfpl[dvc]"'
+        )
     shown = sys.stderr.isatty()
     # DVC shows its bars on a terminal alone, and what is read here is none.
     environment = {**os.environ, **({"DVC_IGNORE_ISATTY": "1"} if shown else {})}

@@ -34,6 +34,7 @@ ELSEWHERE = {
     ".venv-timm/bin/pip install": "tests/networks/test_timm.py",
     "grep -v '^torch==' requirements.txt": "tests/networks/test_timm.py",
     "hfpl segment --model results/voc2012": "tests/segment/test_apply.py",
+    "pip install -r requirements-dvc.txt": "Makefile",
     "pip install -r requirements-slurm.txt": "tests/workflow/test_slurm.py",
     "snakemake --profile workflow/profiles/slurm": "tests/workflow/test_slurm.py",
     "squeue": "tests/workflow/test_slurm.py",

@@ -1,0 +1,108 @@
+"""What each top-level package of the environment costs: megabytes on disk, and seconds of import.
+
+    python -m studies.dependencies [--extras pipeline ...]
+
+Megabytes of a package and of what only it brings: what would be gone without it. Seconds are the
+best of three new interpreters, less that of an empty one; what another package imports as well
+counts for each.
+"""
+
+import argparse
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, distribution, packages_distributions
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+Needs = Mapping[str, set[str]]
+"""Package → what it needs, all of it installed."""
+
+
+def main() -> None:
+    """Print the table in Markdown."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--extras", nargs="+", default=["pipeline"])
+    args = parser.parse_args()
+    wanted = [Requirement(line) for line in distribution("hfpl").requires or ()]
+    top = [
+        r
+        for r in wanted
+        if not r.marker or any(r.marker.evaluate({"extra": e}) for e in args.extras)
+    ]
+    names = {canonicalize_name(r.name): r for r in top}
+    needs = {name: installed_needs(r) for name, r in names.items()}
+    print("| package | brings | MB of it alone | MB with what only it brings | seconds of import |")
+    print("|---|---:|---:|---:|---:|")
+    empty = seconds("")
+    for name in sorted(names, key=lambda name: -sum(map(megabytes, only(needs, name)))):
+        own = only(needs, name)
+        cells = [name, f"{len(own) - 1}", f"{megabytes(name):.0f}", f"{sum(map(megabytes, own)):.0f}",
+                 f"{max(seconds(f'import {module(name)}') - empty, 0):.1f}"]  # fmt: skip
+        print(f"| {' | '.join(cells)} |")
+    whole = set().union(*needs.values())
+    print(f"\n{len(whole)} packages, {sum(map(megabytes, whole)):.0f} MB.")
+
+
+def installed_needs(requirement: Requirement) -> set[str]:
+    """Names of what a requirement brings, itself included."""
+    found: set[str] = set()
+    waiting = [requirement]
+    while waiting:
+        one = waiting.pop()
+        name = canonicalize_name(one.name)
+        try:
+            lines = distribution(name).requires or ()
+        except PackageNotFoundError:
+            continue
+        new = name not in found
+        found.add(name)
+        for line in lines if new or one.extras else ():
+            further = Requirement(line)
+            environments = [{"extra": extra} for extra in one.extras or {""}]
+            if further.marker is None or any(further.marker.evaluate(e) for e in environments):
+                if canonicalize_name(further.name) not in found or further.extras:
+                    waiting.append(further)
+    return found
+
+
+def only(needs: Needs, name: str) -> set[str]:
+    """What would be gone without a package."""
+    others = set().union(*(found for other, found in needs.items() if other != name))
+    return needs[name] - others | {name}
+
+
+def megabytes(name: str) -> float:
+    """Size of a package's files on disk."""
+    files = distribution(name).files or ()
+    return sum(_size(Path(str(file.locate()))) for file in files) / 1e6
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else 0
+
+
+def module(name: str) -> str:
+    """What is imported of a package."""
+    found = packages_distributions()
+    modules = [m for m, owners in found.items() if name in map(canonicalize_name, owners)]
+    likely = name.replace("-", "_")
+    return likely if likely in modules else min((m for m in modules if m[0] != "_"), key=len)
+
+
+def seconds(line: str) -> float:
+    """Of a new interpreter that runs a line, the best of three."""
+    return min(_timed(line) for _ in range(3))
+
+
+def _timed(line: str) -> float:
+    began = time.perf_counter()
+    subprocess.run([sys.executable, "-c", line], check=True, capture_output=True)
+    return time.perf_counter() - began
+
+
+if __name__ == "__main__":
+    main()
