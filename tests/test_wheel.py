@@ -8,6 +8,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from PIL import Image
+
+from tests.exports.test_onnx import make_model
 
 pytestmark = pytest.mark.slow
 
@@ -23,6 +26,13 @@ loss = loss + feature_similarity_loss(torch.rand(2, 3, 8, 8), class_activations(
 loss.backward()
 assert torch.isfinite(scores.grad).all()
 print("works")
+"""
+LABELS = """
+import sys
+from hfpl import Segmenter
+
+if __name__ == "__main__":
+    print(Segmenter.load(sys.argv[1])("photo.jpg").labels.shape)
 """
 
 
@@ -63,6 +73,24 @@ def test_the_wheel_brings_the_losses_alone(wheel: Path, python: Path, tmp_path: 
     done = subprocess.run([python, "-c", SCRIPT], cwd=tmp_path, text=True, capture_output=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "works"
+
+
+def test_a_trained_network_labels_photographs_with_few_packages(
+    repository: Path, wheel: Path, python: Path, tmp_path: Path
+):
+    failed = subprocess.run(
+        [python, "-c", "from hfpl import Segmenter"], cwd=tmp_path, text=True, capture_output=True
+    )
+    assert 'pip install "hfpl[segmenter]"' in failed.stderr
+    pins = repository / "requirements.txt"
+    run(python, "-m", "pip", "install", "--quiet", "-c", pins, f"{wheel}[segmenter]")
+    model = make_model("micro", tmp_path)
+    Image.new("RGB", (90, 70), (200, 30, 30)).save(tmp_path / "photo.jpg")
+    done = subprocess.run(
+        [python, "-c", LABELS, model], cwd=tmp_path, text=True, capture_output=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["(70,", "90)"]
 
 
 def test_outside_a_checkout_the_workflow_runs(

@@ -1,0 +1,3 @@
+"""The version, apart from the package: a new one is no edit of the jobs' code."""
+
+VERSION = "0.2.0"
