@@ -20,4 +20,5 @@ add_module_names = False
 html_theme = "furo"
 html_title = f"hfpl {version}"
 html_show_sphinx = False
+html_show_copyright = False
 html_copy_source = False

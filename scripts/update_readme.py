@@ -51,7 +51,7 @@ def main() -> None:
         tables = (comparison / "table.md").read_text(encoding="utf-8")
         write_text(pages / f"{name}.md", f"# All tables of `{name}`\n\n{tables}")
         if name == "ablation":
-            replace(pages.parent / "README.md", ablation=first_place(tables))
+            replace(pages / "README.md", ablation=first_place(tables))
             shrink(comparison / "comparison.png", args.readme.parent / "docs" / "comparison.png")
 
 
