@@ -28,11 +28,8 @@ def main() -> None:
     parser.add_argument("--extras", nargs="+", default=["pipeline"])
     args = parser.parse_args()
     wanted = [Requirement(line) for line in distribution("hfpl").requires or ()]
-    top = [
-        r
-        for r in wanted
-        if not r.marker or any(r.marker.evaluate({"extra": e}) for e in args.extras)
-    ]
+    environments = [{"extra": extra} for extra in args.extras]
+    top = [r for r in wanted if not r.marker or any(map(r.marker.evaluate, environments))]
     names = {canonicalize_name(r.name): r for r in top}
     needs = {name: installed_needs(r) for name, r in names.items()}
     print("| package | brings | MB of it alone | MB with what only it brings | seconds of import |")
@@ -40,32 +37,33 @@ def main() -> None:
     empty = seconds("")
     for name in sorted(names, key=lambda name: -sum(map(megabytes, only(needs, name)))):
         own = only(needs, name)
-        cells = [name, f"{len(own) - 1}", f"{megabytes(name):.0f}", f"{sum(map(megabytes, own)):.0f}",
-                 f"{max(seconds(f'import {module(name)}') - empty, 0):.1f}"]  # fmt: skip
-        print(f"| {' | '.join(cells)} |")
-    whole = set().union(*needs.values())
-    print(f"\n{len(whole)} packages, {sum(map(megabytes, whole)):.0f} MB.")
+        alone, whole = megabytes(name), sum(map(megabytes, own))
+        imported = max(seconds(f"import {module(name)}") - empty, 0)
+        print(f"| {name} | {len(own) - 1} | {alone:.0f} | {whole:.0f} | {imported:.1f} |")
+    every = set().union(*needs.values())
+    print(f"\n{len(every)} packages, {sum(map(megabytes, every)):.0f} MB.")
 
 
 def installed_needs(requirement: Requirement) -> set[str]:
     """Names of what a requirement brings, itself included."""
     found: set[str] = set()
+    seen: set[tuple[str, frozenset[str]]] = set()
     waiting = [requirement]
     while waiting:
         one = waiting.pop()
-        name = canonicalize_name(one.name)
+        name, extras = canonicalize_name(one.name), frozenset(one.extras)
+        if (name, extras) in seen:
+            continue
+        seen.add((name, extras))
         try:
             lines = distribution(name).requires or ()
         except PackageNotFoundError:
             continue
-        new = name not in found
         found.add(name)
-        for line in lines if new or one.extras else ():
-            further = Requirement(line)
-            environments = [{"extra": extra} for extra in one.extras or {""}]
-            if further.marker is None or any(further.marker.evaluate(e) for e in environments):
-                if canonicalize_name(further.name) not in found or further.extras:
-                    waiting.append(further)
+        environments = [{"extra": extra} for extra in extras or {""}]
+        for further in map(Requirement, lines):
+            if further.marker is None or any(map(further.marker.evaluate, environments)):
+                waiting.append(further)
     return found
 
 

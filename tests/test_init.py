@@ -58,3 +58,15 @@ def test_what_is_there_stays(empty: Path, capsys):
     assert "Snakefile is there already; choose an empty folder" in capsys.readouterr().err
     assert [path.name for path in empty.iterdir()] == ["Snakefile"]
     assert Path("Snakefile").read_text() == "mine"
+
+
+def test_what_is_checked_before_a_run_is_checked_here_too(empty: Path):
+    Path("photos").mkdir()
+    assert main(["init", "folder", "photos"]) == 0
+    Path("photos").rmdir()
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", "--cores", "1"], text=True, capture_output=True
+    )
+    assert done.returncode == 1
+    assert "datasets.folder.root: photos: no such folder" in done.stdout + done.stderr
+    assert not Path("results/folder/data").exists() or not list(Path("results").rglob("*.json"))

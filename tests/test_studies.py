@@ -8,6 +8,7 @@ import pytest
 
 STUDIES = (
     "corrections",
+    "dependencies",
     "operations",
     "parts",
     "photographs",

@@ -21,6 +21,15 @@ module pipeline:
 
 
 use rule * from pipeline
+
+
+# Of a module, Snakemake calls neither by itself.
+onstart:
+    pipeline.onstart()
+
+
+onsuccess:
+    pipeline.onsuccess()
 """
 
 
