@@ -89,6 +89,23 @@ def test_annotation_files_of_every_kind(root):
     assert "2 photographs in corrections have no region drawn, and are not used" in found.line
 
 
+def test_of_two_photographs_of_one_name_the_address_says_which(tmp_path):
+    root = tmp_path / "photos"
+    lay(root, "train/cat/a.png", "train/dog/a.png", "val/dog/b.png")
+    (root / "corrections").mkdir()
+    content = [task("/data/local-files/?d=photos/train/dog/a.png",
+                    result("brushlabels", "dog", format="rle", rle=BRUSH))]  # fmt: skip
+    (root / "corrections" / "x.json").write_text(json.dumps(content))
+    found = Corrected(root).masks
+    assert list(found) == ["train-dog-a"]
+    np.testing.assert_array_equal(found["train-dog-a"], boxed(2))
+    # An upload has no folders, and its name alone does not say.
+    content[0]["data"]["image"] = "/data/upload/1/0a1b2c3d-a.png"
+    (root / "corrections" / "x.json").write_text(json.dumps(content))
+    (tmp_path / "corrections.json").unlink()
+    assert complaint(root).startswith("corrections/x.json: task 7: 'a.png' is none of the photo")
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 
 from hfpl.plugins.formats.class_names import counted, shown
 from hfpl.plugins.formats.folder.layouts import read_annotations
-from hfpl.plugins.formats.folder.listing import CORRECTIONS, Photographs
+from hfpl.plugins.formats.folder.listing import CORRECTIONS, Photographs, Row
 from hfpl.plugins.formats.folder.masks import drawn_mask, images_of, mask_files
 from hfpl.plugins.formats.interface import Files
 from hfpl.plugins.formats.records import DrawnMask
@@ -41,7 +41,7 @@ def find_corrections(
     without = 0
     for listing in listings:
         for row in listing.rows:
-            image = _image(row.file, lying, of_file, row.where)
+            image = _image(row, lying, of_file)
             if row.drawn is None:
                 without += 1
                 continue
@@ -61,11 +61,11 @@ def _files(source: str) -> Sequence[str]:
     return source.split(", ")
 
 
-def _image(
-    name: str, lying: Photographs, of_file: Mapping[str, ImageRecord], where: str
-) -> ImageRecord:
-    for written in (name, f"images/{name}", PurePosixPath(name).name):
-        image = of_file.get(lying.find(written) or "")
-        if image is not None:
-            return image
-    raise ValueError(f"{where}: {shown(name)} is none of the photographs{lying.suggest(name)}")
+def _image(row: Row, lying: Photographs, of_file: Mapping[str, ImageRecord]) -> ImageRecord:
+    named = (f"images/{row.file}", PurePosixPath(row.file).name)
+    for file in (lying.of(row), *map(lying.find, named)):
+        if file in of_file:
+            return of_file[file]
+    raise ValueError(
+        f"{row.where}: {shown(row.file)} is none of the photographs{lying.suggest(row.file)}"
+    )

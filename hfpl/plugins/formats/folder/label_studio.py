@@ -47,7 +47,7 @@ def read_label_studio(root: str, file: str, content: Any) -> Listing:
             if not done:
                 skipped += 1
                 continue
-            name = _file_name(task["data"])
+            name = _address(task["data"])
             results = [result for annotation in done for result in annotation["result"]]
             tags = clean_tags((n for result in results for n in _names(result)), where)
             # Of several persons' regions the last one's count.
@@ -56,28 +56,27 @@ def read_label_studio(root: str, file: str, content: Any) -> Listing:
             reason = f"{error}" if type(error) is ValueError else f"{type(error).__name__} {error}"
             reason = reason.removeprefix(f"{where}: ")
             raise ValueError(f"{where}: {reason}") from None
-        rows.append(Row(where, name, tags, None, drawn))
+        rows.append(Row(where, name, tags, None, drawn, address=True))
     if not rows:
         raise ValueError(f"{root}/{file}: no task is annotated")
     notes = [f"{skipped} tasks are not annotated"] if skipped else []
     return Listing("Label Studio's export", file, rows, "", notes)
 
 
-def _file_name(data: Mapping[str, Any]) -> str:
-    """The photograph of a task: the end of its address, without what an upload puts before it."""
+def _address(data: Mapping[str, Any]) -> str:
+    """The path in a task's address, without what an upload puts before the photograph's name."""
     texts = [v for v in data.values() if isinstance(v, str)]
     value = data.get("image") or data.get("img") or (texts[0] if texts else None)
     if not isinstance(value, str):
         raise ValueError("its data name no image")
     parts = urlsplit(value)
     # /data/local-files/?d=folder/name.jpg
-    path = parse_qs(parts.query).get("d", [unquote(parts.path)])[0]
-    name = PurePosixPath(path).name
-    if not name:
+    path = PurePosixPath(parse_qs(parts.query).get("d", [unquote(parts.path)])[0])
+    if not path.name:
         raise ValueError(f"its image is {value!r}, no file")
-    if "/upload/" in path:
-        name = re.sub(r"^[0-9a-f]{8}-", "", name)
-    return name
+    if "upload" in path.parts[:-1]:
+        return re.sub(r"^[0-9a-f]{8}-", "", path.name)
+    return str(path).lstrip("/")
 
 
 def _names(result: Mapping[str, Any]) -> Sequence[str]:

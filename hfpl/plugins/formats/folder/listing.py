@@ -45,6 +45,7 @@ class Row:
         tags: names of classes, clean.
         split: ``train``, ``val``, or None where the list does not say.
         drawn: regions, where there are any.
+        address: whether ``file`` is an address, which ends in the photograph's path.
     """
 
     where: str
@@ -52,6 +53,7 @@ class Row:
     tags: Sequence[str]
     split: str | None = None
     drawn: Drawn | None = None
+    address: bool = False
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,14 @@ class Photographs:
         found = self._by_end.get(_composed(name), [])
         return found[0] if len(found) == 1 else None
 
+    def of(self, row: Row) -> str | None:
+        """The file of a row; of an address, that of its longest end that is one's."""
+        if not row.address:
+            return self.find(row.file)
+        parts = PurePosixPath(row.file).parts
+        ends = ("/".join(parts[first:]) for first in range(len(parts)))
+        return next(filter(None, map(self.find, ends)), None)
+
     def suggest(self, name: str) -> str:
         """The end of the line about a missing file: the nearest name, whatever its capitals."""
         start = len(self.folder) + 1 if self.folder else 0
@@ -151,7 +161,7 @@ def join(listing: Listing, lying: Photographs, root: str) -> list[Photograph]:
     """
     found: dict[str, Photograph] = {}
     for row in listing.rows:
-        file = lying.find(row.file)
+        file = lying.of(row)
         if file is None:
             place = listing.folder or "the folder"
             hint = lying.suggest(row.file)
