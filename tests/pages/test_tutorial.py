@@ -124,7 +124,6 @@ def test_the_other_files_are_there(folder: Path):
         "review/index.html",
         "coco/instances_train.json",
         "tasks/tasks.json",
-        "model.onnx",
     ):
         assert (folder / name).exists(), name
 
