@@ -116,7 +116,7 @@ def modules_behind(module: str) -> Mapping[str, str]:
         tree = _tree(name)
         if tree is None:
             continue
-        trees[name] = ast.dump(tree)
+        trees[name] = _as_text(tree)
         waiting += _imports(tree, name)
         waiting += [parent for parent in [name.rpartition(".")[0]] if parent]
     return trees
@@ -137,6 +137,20 @@ def _tree(module: str) -> ast.Module | None:
         elif isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
             node.exc.args, node.exc.keywords = [], []
     return tree
+
+
+def _as_text(node: object) -> str:
+    """A syntax tree as text, the same on every Python.
+
+    Without what is empty: newer ones have fields that older ones lack, and ast.dump differs too.
+    """
+    if isinstance(node, ast.AST):
+        fields = ast.iter_fields(node)
+        told = (f"{n}={_as_text(v)}" for n, v in fields if v is not None and v != [])
+        return f"{type(node).__name__}({', '.join(told)})"
+    if isinstance(node, list):
+        return f"[{', '.join(map(_as_text, node))}]"
+    return repr(node)
 
 
 def _is_text(statement: ast.stmt) -> bool:
