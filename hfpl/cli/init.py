@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import hfpl
+from hfpl.cli.params import add_settings
 from hfpl.params.presets import preset_names, preset_params, preset_text
 from hfpl.storage.atomic import write_text
 
@@ -39,14 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "photographs", nargs="?", type=Path, help="folder of your photographs, for a preset of them"
     )
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        dest="settings",
-        help="change a value of the preset, e.g. cam.epochs=8 (repeatable)",
-    )
+    add_settings(parser)
     parser.set_defaults(run=_run)
 
 

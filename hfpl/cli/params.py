@@ -20,14 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="file to write (default: params.yaml)",
     )
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        dest="settings",
-        help="change a value of the preset, e.g. cam.fsl.mu=2.5 (repeatable)",
-    )
+    add_settings(parser)
     parser.add_argument(
         "--describe", action="store_true", help="print every key with type, bounds and meaning"
     )
@@ -36,6 +29,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--check", type=Path, metavar="FILE", help="check a file, write nothing")
     parser.set_defaults(run=_run)
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """The option that changes values of a preset."""
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="settings",
+        help="change a value of the preset, e.g. cam.fsl.mu=2.5 (repeatable)",
+    )
 
 
 def _run(args: argparse.Namespace) -> str:

@@ -1,14 +1,12 @@
 """Every command of a tutorial or how-to page is run by a test: here, in a story, or in one that is
 named here; what no test can run is named with its reason."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.pages.blocks import blocks
+from scripts.commands import page as page_of_commands
+from tests.pages.blocks import blocks, run
 
 PLANNED = {
     "running.md": [0],
@@ -90,12 +88,12 @@ def test_parameters_are_written_and_the_workflow_takes_them(
 ):
     commands = blocks(repository / "docs" / page)[number]
     assert commands[0].startswith("hfpl params")
-    environment = {**os.environ, "PYTHONPATH": str(repository)}
-    environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     for command in commands:
         if command.startswith("snakemake"):
             command = f"snakemake -n -s {repository / 'workflow' / 'Snakefile'}"
-        done = subprocess.run(
-            command, shell=True, cwd=tmp_path, env=environment, text=True, capture_output=True
-        )
-        assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+        run(tmp_path, command, PYTHONPATH=str(repository))
+
+
+def test_the_committed_page_of_commands_is_current(repository: Path):
+    committed = (repository / "docs" / "commands.md").read_text(encoding="utf-8")
+    assert committed == page_of_commands(), "run: python -m scripts.commands > docs/commands.md"

@@ -2,9 +2,6 @@
 other, on drawn pictures in folders of their classes."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +10,7 @@ from PIL import Image
 from ruamel.yaml import YAML
 
 from hfpl.images.palette import decode_mask
-from tests.pages.blocks import blocks
+from tests.pages.blocks import blocks, run
 
 pytestmark = pytest.mark.slow
 
@@ -41,7 +38,7 @@ def folder(repository: Path, tmp_path_factory) -> Path:
     own.mkdir()
     for block in blocks(repository / "docs" / "tutorial.md"):
         for command in block:
-            run(own, command)
+            follow(own, command)
             if command.startswith("hfpl init"):
                 set_values(own / "params.yaml", FEW)
     # Of the page about results the photographs lie in the folder itself.
@@ -51,7 +48,7 @@ def folder(repository: Path, tmp_path_factory) -> Path:
         for command in block:
             if command.startswith("snakemake"):
                 put_right(own)
-            run(own, command)
+            follow(own, command)
     return own
 
 
@@ -69,15 +66,9 @@ def draw(folder: Path, count: int) -> None:
         both.save(folder / name / "both.png")
 
 
-def run(folder: Path, command: str) -> None:
-    if command.startswith(ELSEWHERE):
-        return
-    environment = {**os.environ, "MPLBACKEND": "agg"}
-    environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    done = subprocess.run(
-        command, shell=True, cwd=folder, env=environment, text=True, capture_output=True
-    )
-    assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+def follow(folder: Path, command: str) -> None:
+    if not command.startswith(ELSEWHERE):
+        run(folder, command, MPLBACKEND="agg")
 
 
 def set_values(file: Path, values: dict[str, object]) -> None:
