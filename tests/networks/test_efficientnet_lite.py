@@ -136,6 +136,22 @@ def test_gradients_on_grids_are_those_of_the_dilated_convolution(
         torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-10)
 
 
+def test_under_autocast_a_dilated_convolution_has_torchs_gradients():
+    convolution = _SameConv(4, 4, 3, 1, 2, groups=4)
+    x = torch.randn(2, 4, 9, 7, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    inputs = [x, convolution.weight]
+    with torch.autocast("cpu", torch.bfloat16):
+        found = convolution(x)
+        plain = torch.nn.functional.conv2d(*inputs, None, 1, 2, 2, 4)
+    assert torch.equal(found, plain)
+    for ours, theirs in zip(
+        torch.autograd.grad(found.sum(), inputs),
+        torch.autograd.grad(plain.sum(), inputs),
+        strict=True,
+    ):
+        assert torch.equal(ours, theirs)
+
+
 @given(
     shape=st.tuples(*[st.integers(1, 9)] * 4),
     distance=st.integers(1, 4),

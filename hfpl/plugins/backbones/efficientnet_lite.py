@@ -206,7 +206,9 @@ class _SameConv(nn.Conv2d):
                 total = max(reach - side, 0)
                 pads += total // 2, total - total // 2
             x = functional.pad(x, pads)
-        if dilation > 1 and stride == 1 and x.device.type == "cpu":
+        # Under autocast the weights that torch calculates with are not those that are given here.
+        on_grids = x.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
+        if dilation > 1 and stride == 1 and on_grids:
             return _Dilated.apply(x, weight, bias, self.padding, dilation, self.groups)
         return self._conv_forward(x, weight, bias)
 
