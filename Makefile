@@ -49,7 +49,7 @@ test: $(TESTS)
 	$(BIN)/python -m pytest -q -n 2 -m "not slow"
 
 slow: $(TESTS)
-	$(BIN)/python -m pytest -q -rs -m slow
+	$(BIN)/python -m pytest -q -rs -n 2 --dist loadfile -m slow
 
 lint: $(TESTS)
 	$(BIN)/ruff check .

@@ -1,6 +1,7 @@
-"""Write the results of a finished run of the demo into the README and the pages in docs/.
+"""Write the results of a finished run of the demo into the pages in docs/, and those of photographs
+into the README.
 
-    python scripts/update_readme.py [--results results] [--readme README.md]
+    python -m scripts.update_readme [--results results] [--readme README.md]
 
 Everything between the markers of a page is replaced; the pictures are shrunk to at most 1,000
 pixels in width. Where 'snakemake ablation' has run, its figure and the tables of its first
@@ -33,17 +34,17 @@ def main() -> None:
     args = parser.parse_args()
     params = load_params(args.params)
     run = args.results / params.dataset / params.variant
-    shrink(run / "report" / PICTURE, args.readme.parent / "docs" / PICTURE)
+    docs = args.readme.parent / "docs"
+    shrink(run / "report" / PICTURE, docs / PICTURE)
     rows = json.loads((run / "evaluate" / "table.json").read_text(encoding="utf-8"))["rows"]
-    replace(args.readme, scores=scores(rows))
     studies = ("parts", "storage", "times")
     files = ["--params", args.params, "--results", args.results]
     printed = {name: printed_by(name, *files) for name in studies}
-    replace(args.readme.parent / "docs" / "demo.md", **printed)
-    photographs = Path("docs/ablation/animals/ablation-final.csv")
+    replace(docs / "demo.md", scores=scores(rows), **printed)
+    photographs = docs / "ablation" / "animals" / "ablation-final.csv"
     if photographs.is_file():
         replace(args.readme, photographs=printed_by("stages", photographs))
-    pages = args.readme.parent / "docs" / "ablation" / params.dataset
+    pages = docs / "ablation" / params.dataset
     for name in ("ablation", "ablation-final"):
         comparison = args.results / params.dataset / name
         if not (comparison / "table.md").is_file():
@@ -52,7 +53,7 @@ def main() -> None:
         write_text(pages / f"{name}.md", f"# All tables of `{name}`\n\n{tables}")
         if name == "ablation":
             replace(pages / "README.md", ablation=first_place(tables))
-            shrink(comparison / "comparison.png", args.readme.parent / "docs" / "comparison.png")
+            shrink(comparison / "comparison.png", docs / "comparison.png")
 
 
 def replace(page: Path, **blocks: str) -> None:

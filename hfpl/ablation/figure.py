@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from itertools import product
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -15,8 +14,8 @@ from hfpl.stages.report.style import ACCENT, DEEP, INK, MIDDLE, MUTED
 
 _COLOURS = (MIDDLE, ACCENT, DEEP)
 """Of the metrics, in turn."""
-_PLACES_PER_LINE = 2
-_SWEEPS_PER_LINE = 4
+_WIDTH, _SWEEPS_PER_LINE = 5.2, 2
+"""Inches: on a phone, letters of 9 points are about as wide then as those around the figure."""
 _DASHED = {"linewidth": 1, "linestyle": (0, (4, 3)), "zorder": 1}
 Point = tuple[str, Row]
 """A value as it is written, and the row of the runs that have it."""
@@ -38,18 +37,17 @@ def comparison_figure(rows: Sequence[Row], split: str, title: str) -> Figure:
     device = max(dict.fromkeys(devices), key=devices.count)
     here = [row for row in here if row["device"] == device]
     places = [rows_at(here, place) for place in places_of(here, split)]
-    starts = range(0, len(places), _PLACES_PER_LINE)
-    lines = [places[start : start + _PLACES_PER_LINE] for start in starts]
     curves = sweeps(places[0])
     settings = sum(1 for row in places[0] if not row["changes"])
-    heights = [1.0 + 0.24 * settings] * len(lines)
+    heights = [1.0 + 0.22 * settings] * len(places)
     if curves:
-        heights.append(2.2 * math.ceil(len(curves) / _SWEEPS_PER_LINE))
-    figure = Figure(figsize=(9.6, 0.5 + sum(heights)), layout="constrained")
-    figure.suptitle(title, x=0.012, ha="left", fontsize=13, fontweight="bold")
+        heights.append(2.1 * math.ceil(len(curves) / _SWEEPS_PER_LINE))
+    figure = Figure(figsize=(_WIDTH, 0.5 + sum(heights)), layout="constrained")
+    figure.suptitle(title, x=0.012, ha="left", fontsize=12, fontweight="bold")
     parts = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
-    for part, line in zip(parts, lines, strict=False):
-        _draw_places(part, [[row for row in place if not row["changes"]] for place in line])
+    ranges: dict[str, Axes] = {}
+    for part, place in zip(parts, places, strict=False):
+        _draw_place(part, [row for row in place if not row["changes"]], ranges)
     if curves:
         _draw_sweeps(parts[-1], curves)
     return figure
@@ -76,25 +74,20 @@ def _order(value: str) -> tuple[bool, float, str]:
         return True, 0.0, value
 
 
-def _draw_places(part: Figure, places: Sequence[Sequence[Row]]) -> None:
-    """Places side by side, each with a panel per metric; their lines are the same settings."""
-    # Every run of a device is scored at the same places: the first place has all settings.
-    methods = list(dict.fromkeys(row["method"] for row in places[0]))
-    ordered = [sorted(rows, key=lambda row: methods.index(row["method"])) for rows in places]
-    names = [_line_name(row) for row in ordered[0]]
-    metrics = metrics_in(places[0][0])
-    panels = part.subplots(1, _PLACES_PER_LINE * len(metrics), sharey=True)
-    for axes, same in zip(panels[len(metrics) :], panels, strict=False):
-        axes.sharex(same)  # of one metric
-    for axes, (rows, metric) in zip(panels, product(ordered, metrics), strict=False):
-        _draw_metric(axes, rows, metric)
-        if metric == metrics[0]:
-            place = place_name(rows[0]).replace(", threshold", "\nthreshold")
-            axes.set_title(place, fontsize=8, fontweight="normal", color=MUTED)
-    panels[0].set_yticks(range(len(names)), names, color=INK, fontsize=8)
-    panels[0].set_ylim(len(names) - 0.4, -0.6)
-    for axes in panels[len(places) * len(metrics) :]:
-        axes.set_visible(False)
+def _draw_place(part: Figure, rows: Sequence[Row], ranges: dict[str, Axes]) -> None:
+    """A place: a panel per metric, whose range is that of ``ranges``, or becomes it."""
+    methods = list(dict.fromkeys(row["method"] for row in rows))
+    ordered = sorted(rows, key=lambda row: methods.index(row["method"]))
+    metrics = metrics_in(rows[0])
+    panels = part.subplots(1, len(metrics), sharey=True, squeeze=False)[0]
+    for axes, metric in zip(panels, metrics, strict=True):
+        first = ranges.setdefault(metric, axes)
+        if first is not axes:
+            axes.sharex(first)
+        _draw_metric(axes, ordered, metric)
+    part.suptitle(place_name(rows[0]), x=0.012, ha="left", fontsize=9, color=MUTED)
+    panels[0].set_yticks(range(len(ordered)), map(_line_name, ordered), color=INK, fontsize=9)
+    panels[0].set_ylim(len(ordered) - 0.4, -0.6)
 
 
 def _draw_metric(axes: Axes, rows: Sequence[Row], metric: str) -> None:
@@ -121,8 +114,9 @@ def _colour(row: Row, metric: str) -> str:
 
 
 def _line_name(row: Row) -> str:
+    """The method, and below it what was added."""
     added = added_losses(row)
-    return row["method"] if added == "none" else f"{row['method']} + {added}"
+    return row["method"] if added == "none" else f"+ {added}"
 
 
 def _dot(axes: Axes, found: dict, y: float, colour: str) -> None:

@@ -24,13 +24,17 @@ module pipeline:
 use rule * from pipeline
 
 
-# Of a module, Snakemake calls neither by itself.
+# Of a module, Snakemake calls none of these by itself.
 onstart:
     pipeline.onstart()
 
 
 onsuccess:
     pipeline.onsuccess()
+
+
+onerror:
+    pipeline.onerror()
 """
 
 

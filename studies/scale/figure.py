@@ -8,10 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from hfpl.pipeline import STAGES
 from hfpl.stages.report.plots import plot_style, save_figure
 from hfpl.stages.report.style import ACCENT, DEEP, MIDDLE, MUTED
-from studies.scale.page import by_number
+from studies.scale.page import by_number, stages_of
 
 Line = tuple[Sequence[float], Sequence[float]]
 """Places and values."""
@@ -36,10 +35,10 @@ def draw(measured: Mapping[str, Any], path: Path) -> None:
 
 def curves(measured: Mapping[str, Any]) -> Figure:
     """Four panels; one is empty where its part has not been measured."""
-    figure = Figure(figsize=(12, 9.4), layout="constrained")
-    time, memory, size, plan = figure.subplots(2, 2).flat
+    figure = Figure(figsize=(5.6, 14), layout="constrained")
+    time, memory, size, plan = figure.subplots(4)
     runs = by_number(measured.get("stages", {}).get("micro", {}))
-    cpu, peak = ({s: (list(runs), [run[s][key] for run in runs.values()]) for s in STAGES}
+    cpu, peak = ({s: (list(runs), [run[s][key] for run in runs.values()]) for s in stages_of(runs)}
                  for key in ("cpu", "MB"))  # fmt: skip
     jobs = {j: by_number(c) for j, c in measured.get("sizes", {}).items() if j != "on"}
     per_image = {

@@ -146,6 +146,11 @@ def _memory(found: Mapping[str, Any]) -> str:
     return _MEMORY.format(table=table("job", columns, rows))
 
 
+def stages_of(runs: Mapping[int, Mapping[str, Any]]) -> list[str]:
+    """The stages that were measured at every number of images, in their order."""
+    return [stage for stage in STAGES if all(stage in run for run in runs.values())]
+
+
 def _stages(found: Mapping[str, Any]) -> str:
     runs = by_number(found["micro"])
     numbers = list(runs)
@@ -154,7 +159,7 @@ def _stages(found: Mapping[str, Any]) -> str:
     more = [f"ms per further image, {a:,} to {b:,}" for a, b in steps]
     kilobytes = [f"kB per further image, {a:,} to {b:,}" for a, b in steps]
     time, memory = {}, {}
-    for stage in STAGES:
+    for stage in stages_of(runs):
         cpu = {n: run[stage]["cpu"] for n, run in runs.items()}
         peak = {n: run[stage]["MB"] for n, run in runs.items()}
         time[stage] = [number(v) for v in cpu.values()]

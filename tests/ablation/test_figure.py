@@ -35,10 +35,10 @@ def test_every_setting_and_sweep_is_drawn(row, tmp_path):
         figure = comparison_figure(compare(make_runs(row)), "val", "shapes")
         save_figure(figure, tmp_path / "one.png")
     found = texts(figure)
-    assert {"cam", "cam + ISL + FSL", "seam", "shapes", "cam-isl-fsl\nfsl.mu"} <= set(found)
+    assert {"cam", "+ ISL + FSL", "seam", "shapes", "cam-isl-fsl\nfsl.mu"} <= set(found)
     assert sum("threshold" in text for text in found) == 2
     with Image.open(tmp_path / "one.png") as image:
-        assert image.width > 800
+        assert image.width > 500
 
 
 def test_equal_rows_give_equal_bytes(row, tmp_path):
@@ -67,6 +67,7 @@ def test_every_metric_of_the_rows_has_a_panel(row):
         for score in run["scores"]:
             score["boundary_iou"] = 40.0
     figure = comparison_figure(compare(runs), "val", "title")
-    (part,) = figure.subfigs
-    labels = [axes.get_xlabel() for axes in part.axes]
-    assert labels == ["mIoU, %", "boundary IoU, %", "contour F, %"] * 2
+    assert len(figure.subfigs) == 2
+    for part in figure.subfigs:
+        labels = [axes.get_xlabel() for axes in part.axes]
+        assert labels == ["mIoU, %", "boundary IoU, %", "contour F, %"]

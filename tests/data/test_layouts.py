@@ -105,6 +105,7 @@ def test_a_folder_per_class_in_folders_of_splits(root, top):
     assert found.split("val") == {top + names[2]}
     assert found.classes == ("cat", "dog")
     assert "1 photographs in test are not used" in found.line
+    assert "without a row" not in found.line
 
 
 def test_a_class_may_be_called_train(root):
@@ -119,6 +120,7 @@ def test_the_same_photograph_in_two_folders_has_both_tags(root):
     assert found.tags()["cat/other name.png"] == {"dog", "cat"}
     assert len(found.images) == 3
     assert "1 copies in other folders add their tags" in found.line
+    assert "without a row" not in found.line
 
 
 def test_masks_lie_by_name_or_by_place(root):

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from hfpl.images.palette import voc_palette
 from hfpl.stages.report import sheets
+from hfpl.stages.report.cells import label_places
 from hfpl.stages.report.sheets import (
     CELL,
     COLUMNS,
@@ -72,7 +73,40 @@ def test_columns_show_what_they_say():
     heat = cell_of(row, 1)[:CELL]
     assert (heat == heat[0, 0]).all()
     for column, label in ((2, 1), (3, 2), (4, 3)):
-        assert (cell_of(row, column)[:CELL] == voc_palette()[label]).all()
+        cell = cell_of(row, column)[:CELL]
+        coloured = (cell == voc_palette()[label]).all(2)
+        # All but the class's name in the middle.
+        assert coloured[: CELL // 2 - 20].all()
+        assert coloured[CELL // 2 + 20 :].all()
+        assert (cell[CELL // 2 - 10 : CELL // 2 + 10] == 255).all(2).any()
+
+
+@pytest.mark.parametrize("name", ["x", "a name that is much longer than its cell", "né \U0001f408"])
+def test_names_at_an_edge_stay_in_their_cell(name):
+    size = (64, 64)
+    mask = np.zeros(size, np.uint8)
+    mask[20:44, :4] = 1
+    cams = np.zeros((1, *size), np.float32)
+    image = np.full((*size, 3), 100, np.uint8)
+    shown = Example("a", image, [0], cams, mask, mask, mask)
+    plain, named = (np.asarray(draw_row(shown, [text])) for text in ("", name))
+    changed = np.flatnonzero((plain != named)[:CELL].any((0, 2)))
+    lefts = [MARGIN + column * (CELL + GAP) for column in (2, 3, 4)]
+    assert all(any(left <= x < left + CELL for left in lefts) for x in changed)
+    assert len(changed) >= 3 * 5
+
+
+def test_a_label_is_named_where_it_is_widest():
+    mask = np.zeros((40, 60), np.uint8)
+    mask[2:4] = 3  # a line, long and thin
+    mask[20:36, 40:56] = 3
+    mask[10, 10] = 7  # too small
+    mask[:, 58:] = 255
+    places = label_places(mask)
+    assert set(places) == {3}
+    y, x = places[3]
+    assert abs(y * 40 - 28) <= 1
+    assert abs(x * 60 - 48) <= 1
 
 
 def test_each_class_has_its_own_heat_map():

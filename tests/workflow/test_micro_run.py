@@ -1,6 +1,9 @@
 """The real DAG, end to end, on a tiny configuration."""
 
 import json
+import shutil
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -55,6 +58,7 @@ def test_equal_bytes_on_one_core(micro_run, snakemake, write_params, digests, tm
     write_params(tmp_path)
     done = snakemake(tmp_path, "--cores", "1")
     assert done.returncode == 0, done.stdout
+    assert "(100%) done" in done.stdout
     expected = digests(micro_run / "results")
     assert len(expected) > 40
     assert digests(tmp_path / "results") == expected
@@ -135,3 +139,12 @@ def test_the_html_report_holds_the_pictures(micro_run, snakemake):
     page = (micro_run / "report.html").read_text(encoding="utf-8")
     for name in ("contact-val.png", "threshold-curve.png", "table.csv"):
         assert name in page
+
+
+def test_the_pages_take_the_scores_of_a_run(micro_run, repository, tmp_path):
+    shutil.copytree(repository / "docs", tmp_path / "docs")
+    shutil.copy(repository / "README.md", tmp_path)
+    command = [sys.executable, "-m", "scripts.update_readme", "--params", micro_run / "params.yaml",
+               "--results", micro_run / "results", "--readme", tmp_path / "README.md"]  # fmt: skip
+    subprocess.run(command, cwd=repository, check=True)
+    assert "(8 images; trained on 24)" in (tmp_path / "docs/demo.md").read_text(encoding="utf-8")

@@ -30,6 +30,7 @@ def test_a_training_that_fails_is_asked_for_again(finished, snakemake, write_par
         done = snakemake(finished, "--cores", "2")
         assert done.returncode == 1
         assert "24 training images are fewer than a batch of 25" in done.stdout
+        assert "are those of an earlier run still" in done.stdout
     plan = read_plan(snakemake(finished, "-n").stdout)
     assert {"segment_train", "segment_test", "segment_model", "evaluate_table"} <= set(plan)
     write_params(finished)

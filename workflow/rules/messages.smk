@@ -15,6 +15,9 @@ STEPS = (
     "Assuming unrestricted",
 )
 
+# Quiet about these, Snakemake would not tell how many jobs are done either.
+BLOCKS = (LogEvent.JOB_FINISHED, LogEvent.RESOURCES_INFO, LogEvent.RUN_INFO)
+
 # What a plan's table has said.
 REPEATED = ("Reasons:", "Some jobs were triggered by provenance", "Rules with provenance")
 
@@ -22,10 +25,11 @@ REPEATED = ("Reasons:", "Some jobs were triggered by provenance", "Rules with pr
 def is_told(record):
     """Whether a message of Snakemake reaches a person; a plan's own are replaced by its table."""
     message = record.getMessage()
+    event = getattr(record, "event", None)
     if message.startswith("Nothing to be done") and (note := missing_note(workflow.dag)):
         logger.info(note)
     if workflow.dryrun:
-        if getattr(record, "event", None) == LogEvent.RUN_INFO:
+        if event == LogEvent.RUN_INFO:
             if not getattr(workflow, "plan_told", False):
                 workflow.plan_told = True  # Snakemake itself tells it twice.
                 told = (tell(workflow.dag) for tell in (plan_table, missing_note, ablation_note))
@@ -33,7 +37,7 @@ def is_told(record):
             return False
         if message.startswith(REPEATED):
             return False
-    return not message.startswith(STEPS)
+    return event not in BLOCKS and not message.startswith(STEPS)
 
 
 logger.addFilter(is_told)
@@ -67,6 +71,18 @@ def missing_note(dag):
     return (
         f"{len(missing)} results are not here, and nothing that would run needs them: "
         f"{', '.join(shortened(missing, 3))}; 'snakemake --cores all FILE' makes one again."
+    )
+
+
+def outdated_note(dag):
+    """Which results of an earlier run lie here still where this one did not come to make new ones."""
+    waiting = (job for job in dag.needrun_jobs() if job.rule.name in JOBS and not dag.finished(job))
+    files = sorted(str(file) for job in waiting for file in job.output if Path(file).exists())
+    if not files:
+        return ""
+    return (
+        f"{len(files)} results are those of an earlier run still, and do not fit the new ones: "
+        f"{', '.join(shortened(files, 3))}; run snakemake again before you take them."
     )
 
 

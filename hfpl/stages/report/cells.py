@@ -16,6 +16,9 @@ _LEAST_HEAT, _MOST_HEAT = 0.15, 0.75
 _FADED = (165.0, 0.28)
 """A faded image's grey at black, and its growth per grey level: pale, yet darker than white."""
 
+_LEAST_NAMED = 0.02
+"""Share of a label map from which on a label has its name on it."""
+
 
 def fit(size: tuple[int, int], box: tuple[int, int]) -> tuple[int, int]:
     """The largest (height, width) of the same shape as ``size`` in ``box``; at least 1 x 1."""
@@ -69,6 +72,27 @@ def label_cell(image: np.ndarray, mask: np.ndarray, size: tuple[int, int]) -> Im
     colours = colours.resize((size[1], size[0]), Image.Resampling.BOX)
     faded.paste(colours, mask=colours.getchannel("A"))
     return faded
+
+
+def label_places(mask: np.ndarray) -> dict[int, tuple[float, float]]:
+    """Where the name of each label can stand: the place in it that is furthest from all others.
+
+    Args:
+        mask: label map, uint8 (h, w).
+
+    Returns:
+        Label → (y, x) as shares of the sides. Background, pixels that are not scored and labels of
+        less than a fiftieth of the map have none.
+    """
+    found = {}
+    for label in sorted(labels_in([mask]) - {0, IGNORE}):
+        here = mask == label
+        if here.mean() < _LEAST_NAMED:
+            continue
+        depth = cv2.distanceTransform(np.pad(here, 1).astype(np.uint8), cv2.DIST_L2, 3)[1:-1, 1:-1]
+        y, x = np.unravel_index(depth.argmax(), depth.shape)
+        found[label] = ((y + 0.5) / mask.shape[0], (x + 0.5) / mask.shape[1])
+    return found
 
 
 def label_colours() -> np.ndarray:

@@ -16,6 +16,7 @@ from hfpl.stages.report.cells import (
     image_cell,
     label_cell,
     label_colours,
+    label_places,
     labels_in,
     tile_box,
     tiling,
@@ -23,11 +24,13 @@ from hfpl.stages.report.cells import (
 from hfpl.stages.report.names import drawable, typeface
 from hfpl.stages.report.style import FAINT, INK, MUTED, PAPER
 
-CELL, GAP, MARGIN, LINE = 192, 8, 28, 22
+CELL, GAP, MARGIN, LINE = 192, 8, 16, 28
 """Side of a cell, space between cells, margin of the sheet, height of a line, in pixels."""
+TITLE, HEADING, TEXT, SMALL = 26, 20, 18, 16
+"""Sizes of letters, in pixels; a phone shows a sheet at a third of its width."""
 COLUMNS = ("Image", "CAM", "Pseudo-label", "Prediction", "Ground truth")
-_NAME = 400
-"""Longest name of a class in the legend, in pixels."""
+_NAME, _TITLES = 400, 760
+"""Longest name of a class in the legend, and longest title, in pixels."""
 WIDTH = 2 * MARGIN + len(COLUMNS) * CELL + (len(COLUMNS) - 1) * GAP
 
 
@@ -83,7 +86,7 @@ def draw_row(example: Example, classes: Sequence[str]) -> Image.Image:
         image_cell(example.image, size),
         _draw_cams(example, size),
         *(
-            _missing(size) if mask is None else label_cell(example.image, mask, size)
+            _missing(size) if mask is None else _draw_labels(example.image, mask, size, classes)
             for mask in (example.pseudo, example.prediction, example.truth)
         ),
     ]
@@ -96,7 +99,7 @@ def draw_row(example: Example, classes: Sequence[str]) -> Image.Image:
     captions = (example.id, " · ".join(classes[tag] for tag in example.tags) or "no tags")
     for column, text in enumerate(captions):
         place = (_left(column) + CELL / 2, size[0] + 4)
-        _write(draw, place, text, CELL, MUTED, 11, anchor="ma")
+        _write(draw, place, text, CELL, MUTED, SMALL, anchor="ma")
     return row
 
 
@@ -156,10 +159,26 @@ def _draw_cams(example: Example, size: tuple[int, int]) -> Image.Image:
     return cell
 
 
+def _draw_labels(
+    image: np.ndarray, mask: np.ndarray, size: tuple[int, int], classes: Sequence[str]
+) -> Image.Image:
+    """A label map with the names of its classes on it: not all eyes tell the colours apart."""
+    cell = label_cell(image, mask, size)
+    draw = ImageDraw.Draw(cell)
+    for label, (y, x) in label_places(mask).items():
+        name = drawable(classes[label - 1] if label <= len(classes) else f"label {label}")
+        face = font(SMALL, "", name)
+        shown = shorten(name, cell.width, face)
+        half = face.getlength(shown) / 2
+        place = min(max(x * cell.width, half), cell.width - half), y * cell.height
+        draw.text(place, shown, PAPER, face, anchor="mm", stroke_width=2, stroke_fill=INK)
+    return cell
+
+
 def _missing(size: tuple[int, int]) -> Image.Image:
     cell = Image.new("RGB", (size[1], size[0]), FAINT)
     place = (size[1] / 2, size[0] / 2)
-    ImageDraw.Draw(cell).text(place, "none", MUTED, font(12), anchor="mm")
+    ImageDraw.Draw(cell).text(place, "none", MUTED, font(SMALL), anchor="mm")
     return cell
 
 
@@ -173,22 +192,22 @@ def _legend_entries(labels: set[int], classes: Sequence[str]) -> list[tuple[str,
 
 def _draw_head(title: str, note: str, entries: list[tuple[str, tuple[int, ...]]]) -> Image.Image:
     """Title, note, legend and column headings."""
-    lengths = [font(12, "", drawable(n)).getlength(drawable(n)) for n, _ in entries]
-    places = list(_flow([min(length, _NAME) + 40 for length in lengths]))
-    legend = MARGIN + 62
-    headings = legend + (places[-1][1] + 1) * LINE + 14
-    head = Image.new("RGB", (WIDTH, headings + LINE + 4), PAPER)
+    lengths = [font(TEXT, "", drawable(n)).getlength(drawable(n)) for n, _ in entries]
+    places = list(_flow([min(length, _NAME) + 2 * LINE for length in lengths]))
+    legend = MARGIN + 68
+    headings = legend + (places[-1][1] + 1) * LINE + 10
+    head = Image.new("RGB", (WIDTH, headings + LINE), PAPER)
     draw = ImageDraw.Draw(head)
-    _write(draw, (MARGIN, MARGIN - 6), title, 700, INK, 20, "-Bold")
-    _write(draw, (MARGIN, MARGIN + 24), note, 700, MUTED, 12)
+    _write(draw, (MARGIN, MARGIN - 6), title, _TITLES, INK, TITLE, "-Bold")
+    _write(draw, (MARGIN, MARGIN + 30), note, _TITLES, MUTED, TEXT)
     _draw_scale(head)
     for (name, colour), (left, line) in zip(entries, places, strict=True):
         top = legend + line * LINE
-        draw.rectangle((MARGIN + left, top, MARGIN + left + 13, top + 13), colour, outline=MUTED)
-        _write(draw, (MARGIN + left + 20, top - 1), name, _NAME, INK, 12)
+        draw.rectangle((MARGIN + left, top, MARGIN + left + TEXT, top + TEXT), colour, MUTED)
+        _write(draw, (MARGIN + left + LINE, top - 1), name, _NAME, INK, TEXT)
     for column, name in enumerate(COLUMNS):
         place = (_left(column) + CELL / 2, headings)
-        draw.text(place, name, INK, font(13, "-Bold"), anchor="ma")
+        draw.text(place, name, INK, font(HEADING, "-Bold"), anchor="ma")
     return head
 
 
@@ -204,11 +223,11 @@ def _flow(widths: Sequence[float]) -> Iterator[tuple[float, int]]:
 
 def _draw_scale(head: Image.Image) -> None:
     """What the heat's colours mean, at the upper right."""
-    width, height = CELL, 12
+    width, height = CELL, 14
     ramp = np.broadcast_to(np.linspace(0, 1, width, dtype=np.float32), (height, width))
-    left, top = WIDTH - MARGIN - width, MARGIN + 10
+    left, top = WIDTH - MARGIN - width, MARGIN + SMALL + 4
     head.paste(Image.fromarray(heat(np.full(ramp.shape, 128, np.float32), ramp)), (left, top))
     draw = ImageDraw.Draw(head)
-    draw.text((left, top - 17), "CAM score", MUTED, font(11))
-    draw.text((left, top + height + 3), "0", MUTED, font(11))
-    draw.text((left + width, top + height + 3), "1", MUTED, font(11), anchor="ra")
+    draw.text((left, top - SMALL - 4), "CAM score", MUTED, font(SMALL))
+    draw.text((left, top + height + 2), "0", MUTED, font(SMALL))
+    draw.text((left + width, top + height + 2), "1", MUTED, font(SMALL), anchor="ra")

@@ -38,12 +38,13 @@ def read_class_folders(root: ImageRoot, tree: Tree) -> Listing:
              if place.startswith(start) or place == top}  # fmt: skip
     below[""] = below.pop(top, []) if top else below.get("", [])
     divided = _is_divided(below)
-    notes = []
+    notes: list[str] = []
+    tested: list[str] = []
     if divided:
-        kept = {place: names for place, names in below.items() if not _tested(place)}
-        if unused := sum(map(len, below.values())) - sum(map(len, kept.values())):
-            notes.append(f"{unused} photographs in test are not used")
-        below = kept
+        for place in filter(_tested, list(below)):
+            tested += [f"{start}{place}/{name}" for name in below.pop(place)]
+        if tested:
+            notes.append(f"{len(tested)} photographs in test are not used")
     depth = 2 if divided else 1
     classes = sorted(place for place in below if place and place.count("/") == depth - 1)
     _check(root, below, classes, start, divided)
@@ -59,8 +60,8 @@ def read_class_folders(root: ImageRoot, tree: Tree) -> Listing:
                 ]
     rows, copies = merge_copies(root, rows)
     if copies:
-        notes.append(f"{copies} copies in other folders add their tags")
-    return Listing("a folder per class", top or ".", rows, "", notes)
+        notes.append(f"{len(copies)} copies in other folders add their tags")
+    return Listing("a folder per class", top or ".", rows, "", notes, told=[*tested, *copies])
 
 
 def _only(tree: Tree, name: str) -> str | None:

@@ -68,6 +68,7 @@ class Listing:
         notes: what was not taken as it stands.
         classes: in the order of their labels, where the layout has one.
         complete: whether regions are all there is to see, so that they can serve as masks.
+        told: files without a row, of which the notes tell.
     """
 
     layout: str
@@ -77,6 +78,7 @@ class Listing:
     notes: Sequence[str] = ()
     classes: Sequence[str] | None = None
     complete: bool = False
+    told: Sequence[str] = ()
 
 
 @dataclass
@@ -181,7 +183,7 @@ def join(listing: Listing, lying: Photographs, root: str) -> list[Photograph]:
 
 def left_out(photographs: Iterable[Photograph], listing: Listing, lying: Photographs) -> list[str]:
     """Notes about files that the list does not name, and that are no photographs."""
-    listed = {photo.file for photo in photographs}
+    listed = {photo.file for photo in photographs} | set(listing.told)
     rest = [PurePosixPath(file).name for file in lying.files if file not in listed]
     notes = (
         [counted(rest, f"images without a row in {listing.source} are not used")] if rest else []
@@ -228,14 +230,15 @@ def assign_splits(
     return found
 
 
-def merge_copies(root: ImageRoot, rows: Sequence[Row]) -> tuple[list[Row], int]:
-    """Rows of files with the same content as rows of the first of them, and how many there were."""
+def merge_copies(root: ImageRoot, rows: Sequence[Row]) -> tuple[list[Row], list[str]]:
+    """Rows of files with the same content as rows of the first of them, and the other files."""
     first: dict[str, str] = {}
-    merged, copies = [], 0
+    merged, copies = [], []
     for row in rows:
         digest = hashlib.sha256(root.read(row.file)).hexdigest()
         file = first.setdefault(digest, row.file)
-        copies += file != row.file
+        if file != row.file:
+            copies.append(row.file)
         merged.append(Row(row.where, file, row.tags, row.split))
     return merged, copies
 
