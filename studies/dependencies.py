@@ -27,10 +27,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--extras", nargs="+", default=["pipeline"])
     args = parser.parse_args()
-    wanted = [Requirement(line) for line in distribution("hfpl").requires or ()]
-    environments = [{"extra": extra} for extra in args.extras]
-    top = [r for r in wanted if not r.marker or any(map(r.marker.evaluate, environments))]
-    names = {canonicalize_name(r.name): r for r in top}
+    names = {canonicalize_name(r.name): r for r in asked_by(set(args.extras))}
     needs = {name: installed_needs(r) for name, r in names.items()}
     print("| package | brings | MB of it alone | MB with what only it brings | seconds of import |")
     print("|---|---:|---:|---:|---:|")
@@ -42,6 +39,17 @@ def main() -> None:
         print(f"| {name} | {len(own) - 1} | {alone:.0f} | {whole:.0f} | {imported:.1f} |")
     every = set().union(*needs.values())
     print(f"\n{len(every)} packages, {sum(map(megabytes, every)):.0f} MB.")
+
+
+def asked_by(extras: set[str]) -> list[Requirement]:
+    """What the project and some of its extras name, and the extras that these take in."""
+    wanted = [Requirement(line) for line in distribution("hfpl").requires or ()]
+    environments = [{"extra": extra} for extra in extras]
+    found = [r for r in wanted if not r.marker or any(map(r.marker.evaluate, environments))]
+    taken = {extra for r in found if r.name == "hfpl" for extra in r.extras}
+    if not taken <= extras:
+        return asked_by(extras | taken)
+    return [r for r in found if r.name != "hfpl"]
 
 
 def installed_needs(requirement: Requirement) -> set[str]:

@@ -30,6 +30,14 @@ def project(repository: Path) -> dict:
     return tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
+def asked_by(repository: Path, extra: str) -> list[str]:
+    """What an extra names, that of the extras that it takes in included."""
+    lines = project(repository)["optional-dependencies"][extra]
+    own = [line for line in lines if not line.startswith("hfpl[")]
+    taken = (Requirement(line).extras for line in lines if line not in own)
+    return own + [line for extras in taken for e in extras for line in asked_by(repository, e)]
+
+
 @pytest.mark.parametrize("extra", ["", *EXTRAS])
 def test_every_package_has_one_pin_that_the_project_allows(repository: Path, extra):
     before = ["", *FOLLOWS.get(extra, [])] if extra else []
@@ -38,8 +46,7 @@ def test_every_package_has_one_pin_that_the_project_allows(repository: Path, ext
     assert all(re.fullmatch(r"==[^,*]+", str(pin.specifier)) for pin in own)
     assert len(names(own)) == len(own)
     assert not names(own) & names(held)
-    asked = project(repository)["optional-dependencies"][extra or "pipeline"]
-    asked += project(repository)["dependencies"]
+    asked = [*project(repository)["dependencies"], *asked_by(repository, extra or "pipeline")]
     versions = {canonicalize_name(p.name): str(p.specifier)[2:] for p in (*own, *held)}
     for requirement in map(Requirement, asked):
         version = versions[canonicalize_name(requirement.name)]

@@ -9,7 +9,7 @@ from hfpl.params import Params, load_params
 
 PARAMS = Path("params.yaml")
 """DVC and the rules read it in the folder of the project."""
-DECLARATION = Path("dvc.yaml")
+DECLARATION, LOCK = Path("dvc.yaml"), Path("dvc.lock")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -96,9 +96,11 @@ def _commit(args: argparse.Namespace) -> str:
     from hfpl.versioning.declare import RESULTS, is_local, local_stages, results_of
     from hfpl.versioning.dvc import run_dvc
     from hfpl.versioning.memory import as_planned
+    from hfpl.versioning.objects import read_stages
     from hfpl.versioning.records import write_records
     from hfpl.versioning.run import run_snakemake
 
+    before = read_stages(LOCK) if LOCK.is_file() else {}
     plan = run_snakemake(["-n"], capture=True)
     if "Nothing to be done" not in plan.stdout + plan.stderr:
         print(plan.stdout + plan.stderr, file=sys.stderr)
@@ -114,11 +116,14 @@ def _commit(args: argparse.Namespace) -> str:
         )
     _declare(params, local)
     folders = sorted({Path(path).parent for path, _ in results})
-    records = write_records(folders, as_planned(Path(RESULTS)))
+    write_records(folders, as_planned(Path(RESULTS)))
     run_dvc("commit", "--quiet", "--force")
+    stages = read_stages(LOCK)
+    changed = [name for name, stage in stages.items() if before.get(name) != stage]
     return (
-        f"results of {len(records)} stages are DVC's now; "
-        "'git add dvc.yaml dvc.lock versions.yaml params.yaml', 'git commit', 'hfpl dvc push'"
+        f"results of {len(stages)} stages are DVC's now, {len(changed)} of them new; "
+        "'git add dvc.yaml dvc.lock versions.yaml params.yaml .dvc/config', 'git commit', "
+        "'hfpl dvc push', 'git push'"
     )
 
 

@@ -98,6 +98,11 @@ def read_stages(file: Path) -> dict[str, dict[str, Any]]:
         raise ValueError(f"{file}: not there; no version of results is checked out")
     try:
         text = file.read_text(encoding="utf-8")
+        if text.startswith("<<<<<<< ") or "\n<<<<<<< " in text:
+            raise ValueError(
+                f"{file}: two versions of a merge; take one ('git checkout --ours {file}'), then "
+                "'snakemake --cores all' and 'hfpl dvc commit' make the one of both"
+            )
         for name, value in _chosen(file.parent).items():
             text = text.replace(f"${{{name}}}", value)
         return load_yaml(text)["stages"]

@@ -93,7 +93,8 @@ def test_what_the_cache_holds_is_not_asked_of_a_remote(work, tmp_path):
 
 def test_an_object_that_the_remote_lacks_leaves_the_work_tree_as_it_was(work, tmp_path):
     (tmp_path / "remote" / object_of("results/two")).unlink()
-    with pytest.raises(ValueError, match=r"^results/two: the remote did not send it, or"):
+    message = r"^results/two: not, or not whole, in remote 'store' \(.*\); .* 'hfpl dvc push'"
+    with pytest.raises(ValueError, match=message):
         pull()
     assert contents() == {"noted.yaml": "first\n"}
 
@@ -105,9 +106,38 @@ def test_a_damaged_object_leaves_the_work_tree_as_it_was(work, tmp_path, capsys)
     file.write_text("first\ntow\n")
     assert main(["dvc", "pull", "--remote", "store"]) == 1
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("hfpl dvc pull: error: results/two: remote 'store' did not send")
-    assert name in line
+    # DVC has removed it there.
+    assert line.startswith("hfpl dvc pull: error: results/two: not, or not whole, in remote")
     assert contents() == {"noted.yaml": "first\n"}
+
+
+def test_without_a_remote_nothing_is_called_damaged(work):
+    run_dvc("remote", "remove", "store")
+    with pytest.raises(ValueError, match=r"^no remote is configured; .* dvc remote add -d"):
+        pull()
+    assert contents() == {"noted.yaml": "first\n"}
+
+
+def test_a_folder_that_is_not_there_is_named(work, tmp_path):
+    shutil.rmtree(tmp_path / "remote")
+    with pytest.raises(ValueError, match=r"^remote 'store': .*/remote: no such folder"):
+        pull()
+
+
+def test_push_says_what_it_cannot_send(work):
+    pull()
+    assert "hfpl dvc commit" not in push()
+    Path("results/one").unlink()
+    Path("results/one").write_text("a later run")
+    assert "; 1 result here is not that of dvc.lock: 'hfpl dvc commit' first" in push()
+
+
+def test_both_sides_of_a_merge_are_no_version(work):
+    lock = Path("dvc.lock")
+    whole = lock.read_text()
+    lock.write_text(f"<<<<<<< HEAD\n{whole}=======\n{whole}>>>>>>> theirs\n")
+    with pytest.raises(ValueError, match=r"^dvc\.lock: two versions .*git checkout --ours"):
+        pull()
 
 
 def test_damage_in_the_cache_is_mended_from_the_remote(work):
@@ -140,8 +170,8 @@ def test_results_that_no_version_holds_are_replaced_only_if_asked(work, capsys):
     Path("results/one").write_text("hours of work")
     assert main(["dvc", "pull"]) == 1
     (line,) = capsys.readouterr().err.splitlines()
-    assert "unsaved files" in line
-    assert "--force" in line
+    assert "'hfpl dvc commit' keeps them, 'hfpl dvc pull --force' replaces them" in line
+    assert "results/one" in line
     assert contents()["one"] == "hours of work"
     pull(force=True)
     assert contents()["one"] == "first\none\n"

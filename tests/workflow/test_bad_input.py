@@ -1,6 +1,10 @@
 """What a person sees when the parameters or the data are wrong, before anything runs."""
 
 import json
+import os
+import shutil
+import subprocess
+import sys
 
 import pytest
 from PIL import Image
@@ -150,3 +154,21 @@ def test_fewer_photographs_than_a_batch_are_found_before_any_training(
     assert "2 training images are fewer than a batch of " in done.stdout
     assert "lower cam.batch in the parameters, or add images" in done.stdout
     assert not (tmp_path / "results/f/pretrain").exists()
+
+
+def test_the_code_of_another_checkout_does_not_run_this_one_s_rules(
+    repository, tmp_path, write_params
+):
+    write_params(tmp_path)
+    other = tmp_path / "other"
+    shutil.copytree(repository / "workflow", other / "workflow")
+    (other / "hfpl").mkdir()
+    (other / "hfpl" / "__init__.py").touch()
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", "-n", "-s", other / "workflow/Snakefile"],
+        env={**os.environ, "PYTHONPATH": str(repository)}, cwd=tmp_path, text=True,
+        capture_output=True,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert f"the rules are those of {other}, the code would be that of {repository}" in done.stderr
+    assert "Traceback" not in done.stderr

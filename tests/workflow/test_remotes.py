@@ -30,7 +30,7 @@ def test_s3_sends_all_or_the_work_tree_stays_as_it_was(pushed, clone_of, s3):
     three.environment |= s3.keys
     said = three.run("hfpl", "dvc", "pull", status=1)
     (line,) = said.splitlines()
-    assert "walk/val-0.zip: the remote did not send it, or not whole" in line
+    assert "walk/val-0.zip: remote 'store' (s3://team/hfpl) holds a damaged" in line
     assert name in line
     assert not (three.folder / "results").exists()
     # Mended as the line says.

@@ -13,6 +13,7 @@ rule ablation_row:
     wildcard_constraints:
         comparison="|".join(RUNS),
         key="[0-9a-f]{16}",
+    priority: len(JOBS)
     localrule: True
     threads: 1
     resources:

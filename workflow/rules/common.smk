@@ -5,6 +5,7 @@ import sys
 from functools import cache
 from pathlib import Path
 
+import hfpl
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
@@ -23,6 +24,14 @@ def refuse(*lines):
     raised, which tells a person nothing."""
     sys.exit("\n".join(f"snakemake: error: {printable(str(line))}" for line in lines))
 
+
+# An environment belongs to its checkout: jobs would run another one's code unnoticed.
+BESIDE = Path(workflow.basedir).parent / "hfpl"
+if (BESIDE / "__init__.py").is_file() and not BESIDE.samefile(hfpl.__path__[0]):
+    refuse(
+        f"the rules are those of {BESIDE.parent}, the code would be that of {hfpl.__path__[0]}; "
+        "make this checkout's own environment ('make env') and activate it"
+    )
 
 try:
     CONFIG = read_config(config)

@@ -27,6 +27,8 @@ for rule, job in JOBS.items():
             f"{place(job)}.log",
         benchmark:
             f"{place(job)}.tsv"
+        # Of several runs, one that is nearly done is finished first.
+        priority: list(JOBS).index(rule)
         localrule: job.light
         threads: THREADS if job.kind == "training" else 1
         resources:

@@ -162,17 +162,27 @@ def _draw_cams(example: Example, size: tuple[int, int]) -> Image.Image:
 def _draw_labels(
     image: np.ndarray, mask: np.ndarray, size: tuple[int, int], classes: Sequence[str]
 ) -> Image.Image:
-    """A label map with the names of its classes on it: not all eyes tell the colours apart."""
     cell = label_cell(image, mask, size)
-    draw = ImageDraw.Draw(cell)
+    name_labels(cell, mask, classes)
+    return cell
+
+
+def name_labels(picture: Image.Image, mask: np.ndarray, classes: Sequence[str]) -> None:
+    """Write the names of classes where they are: not all eyes tell the colours apart.
+
+    Args:
+        picture: RGB, of any size, to write on.
+        mask: label map, uint8 (h, w).
+        classes: names of the foreground classes.
+    """
+    draw = ImageDraw.Draw(picture)
     for label, (y, x) in label_places(mask).items():
         name = drawable(classes[label - 1] if label <= len(classes) else f"label {label}")
         face = font(SMALL, "", name)
-        shown = shorten(name, cell.width, face)
+        shown = shorten(name, picture.width, face)
         half = face.getlength(shown) / 2
-        place = min(max(x * cell.width, half), cell.width - half), y * cell.height
+        place = min(max(x * picture.width, half), picture.width - half), y * picture.height
         draw.text(place, shown, PAPER, face, anchor="mm", stroke_width=2, stroke_fill=INK)
-    return cell
 
 
 def _missing(size: tuple[int, int]) -> Image.Image:
