@@ -63,11 +63,8 @@ def test_the_backbone_is_trained_and_its_cams_are_inferred(folder):
         assert scores.shape == (1, 48, 56)
 
 
-def test_a_plan_knows_both(folder, repository):
-    plan = "".join(
-        run_python(
-            folder, "-m", "snakemake", "-n", "-s", str(repository / "workflow" / "Snakefile")
-        )
-    )
+def test_a_plan_knows_both(folder):
+    rules = str(folder / "hfpl" / "workflow" / "Snakefile")
+    plan = "".join(run_python(folder, "-m", "snakemake", "-n", "-s", rules))
     assert "data_index" in plan
     assert "data_archive" not in plan
