@@ -7,7 +7,7 @@
 is of chelsea.png and astronaut.png, which scikit-image's wheel brings in skimage/data.
 
 ``drawings``: drawings of the embedded data set in a folder per class, in place of a person's
-photographs; docs/review.png shows the page about them (CONTRIBUTING.md).
+photographs, for a picture of the page about them (CONTRIBUTING.md).
 """
 
 import argparse
