@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from hfpl.images.decode import decode_image
 from hfpl.params.presets import preset_params
 from hfpl.plugins.formats.shapes.drawing import CLASS_NAMES
 from hfpl.plugins.formats.shapes.generate import draw_picture
@@ -43,7 +44,7 @@ def main() -> None:
     drawings.add_argument("--count", type=int, default=120)
     args = parser.parse_args()
     if args.action == "labelled":
-        picture = side_by_side(Segmenter.load(args.model), args.photographs)
+        picture = side_by_side(Segmenter.load(args.model, device="cpu"), args.photographs)
         with replacing(args.out) as temporary:
             picture.save(temporary, "JPEG", quality=88)
     else:
@@ -51,17 +52,19 @@ def main() -> None:
 
 
 def side_by_side(segmenter: Segmenter, photographs: Sequence[Path]) -> Image.Image:
-    """A row for each photograph: itself, and its labels over it with their names."""
+    """A row for each photograph: itself, and its labels over it with their names; their shares are
+    printed."""
     rows = []
     for path in photographs:
-        with Image.open(path) as opened:
-            image = opened.convert("RGB")
-        labels = segmenter(image).labels
-        overlay = Image.fromarray(draw_overlay(np.asarray(image), labels))
+        image = decode_image(path.read_bytes())
+        found = segmenter(image)
+        overlay = Image.fromarray(draw_overlay(np.asarray(image), found.labels))
         size = WIDTH, round(image.height * WIDTH / image.width)
         small, named = (p.resize(size, Image.Resampling.LANCZOS) for p in (image, overlay))
-        name_labels(named, labels, segmenter.classes[1:])
+        name_labels(named, found.labels, found.classes[1:])
         rows.append((small, named))
+        shares = (f"{name} {100 * share:.1f} %" for name, share in found.found().items())
+        print(f"{path.stem}: {', '.join(shares)}")
     height = sum(small.height + GAP for small, _ in rows) - GAP
     whole = Image.new("RGB", (2 * WIDTH + GAP, height), "white")
     top = 0

@@ -3,14 +3,12 @@
     python -m studies.photographs split FOLDER OUT [--share 0.25]
     python -m studies.photographs score [--params params.yaml] [--results results]
                                         [--variants seam cam ...] [--split val] [--shards 0 1]
-    python -m studies.photographs show MODEL OUT PHOTOGRAPH...
 
 ``split`` makes a folder of the format 'folder' of another one's training photographs alone, a share
 of which is held out, chosen by a hash of their names: values can be chosen by what is held out
 there, and the validation photographs stay unseen. ``score`` prints, of runs whose CAMs are there,
 mIoU and contour F at the best threshold, and what the threshold that calibration finds costs
-beside it; nothing but the CAMs is needed. ``show`` draws photographs beside what a trained network
-finds in them.
+beside it; nothing but the CAMs is needed.
 """
 
 import argparse
@@ -19,22 +17,14 @@ import hashlib
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
-from PIL.Image import Resampling
 
-from hfpl.images.decode import decode_image
 from hfpl.params import load_params
 from hfpl.stages.cam.calibrate import Cams, find_threshold
 from hfpl.stages.evaluate.cam_curve import CAM_THRESHOLDS
 from hfpl.stages.evaluate.cams import cam_curve, cam_predictor
 from hfpl.stages.evaluate.score import ScoredSplit, read_split, score_predictions
-from hfpl.stages.segment.segmenter import Segmenter, draw_overlay
-from hfpl.storage.atomic import replacing
 from hfpl.storage.reading import ImageRoot
 from studies._finished import add_run, image_root
-
-SHOWN = 260
-"""Height of a photograph in a picture of several, in pixels."""
 
 
 def main() -> None:
@@ -50,15 +40,9 @@ def main() -> None:
     score.add_argument("--variants", nargs="+", help="default: the one params.yaml names")
     score.add_argument("--split", default="val", choices=("train", "val"))
     score.add_argument("--shards", nargs="+", type=int, help="default: all")
-    show = actions.add_parser("show")
-    show.add_argument("model", type=Path)
-    show.add_argument("out", type=Path)
-    show.add_argument("photographs", type=Path, nargs="+")
     args = parser.parse_args()
     if args.action == "split":
         print(f"{args.out}: {hold_out(args.folder, args.out, args.share)}")
-    elif args.action == "show":
-        draw_found(args.model, args.out, args.photographs)
     else:
         print_scores(args)
 
@@ -112,27 +96,6 @@ def _scores(split: ScoredSplit, root: ImageRoot, cams: Cams) -> str:
     cells = [f"{best:.2f}", f"{curve.max():.1f}", f"{contours:.1f}", f"{found:.3f}",
              f"{reached:.1f}", f"{curve.max() - reached:.1f}"]  # fmt: skip
     return " | ".join(cells)
-
-
-def draw_found(model: Path, out: Path, photographs: list[Path]) -> None:
-    """Write a picture: each photograph, beside it tinted where the network found a class."""
-    segmenter = Segmenter.load(model, device="cpu")
-    tiles, named = [], {}
-    for path in photographs:
-        image = decode_image(path.read_bytes())
-        image = image.resize((round(image.width * SHOWN / image.height), SHOWN), Resampling.LANCZOS)
-        found = segmenter(image)
-        tiles += [image, Image.fromarray(draw_overlay(np.asarray(image), found.labels))]
-        named[path.stem] = {name: f"{100 * share:.1f} %" for name, share in found.found().items()}
-    whole = Image.new("RGB", (sum(tile.width for tile in tiles), SHOWN))
-    left = 0
-    for tile in tiles:
-        whole.paste(tile, (left, 0))
-        left += tile.width
-    with replacing(out) as temporary:
-        whole.save(temporary, "JPEG", quality=88)
-    for name, found in named.items():
-        print(f"{name}: {', '.join(f'{label} {share}' for label, share in found.items())}")
 
 
 if __name__ == "__main__":
