@@ -34,6 +34,22 @@ def test_the_photographs_are_where_one_says(empty: Path, name):
     assert load_params(Path("params.yaml")).chosen_dataset.root == name
 
 
+@pytest.mark.parametrize(("number", "shards"), [(0, 1), (300, 1), (301, 2), (9000, 16)])
+def test_few_photographs_are_not_divided(empty: Path, number, shards):
+    for place in ("dog", "masks"):
+        Path("photos", place).mkdir(parents=True)
+        for k in range(number):
+            Path("photos", place, f"{k}.jpg").touch()
+    assert main(["init", "folder", "photos"]) == 0
+    assert load_params(Path("params.yaml")).shards == shards
+
+
+def test_what_one_sets_oneself_stands(empty: Path):
+    Path("photos").mkdir()
+    assert main(["init", "folder", "photos", "--set", "shards=3"]) == 0
+    assert load_params(Path("params.yaml")).shards == 3
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [

@@ -50,6 +50,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(args: argparse.Namespace) -> str:
+    for path in args.shards:
+        if "*" in path.name and not path.exists():
+            raise ValueError(
+                f"{path}: no file is called so; is the run finished? 'snakemake --cores all' says"
+            )
     if args.format == "masks":
         from hfpl.exports.masks import export_shards
 

@@ -2,6 +2,8 @@
 
 import argparse
 import json
+import math
+import os
 from pathlib import Path
 
 import hfpl
@@ -9,6 +11,7 @@ from hfpl.cli.params import add_settings
 from hfpl.params.presets import preset_names, preset_params, preset_text
 from hfpl.storage.atomic import write_text
 
+_OF_A_SHARD = 300
 WORKFLOW = Path(hfpl.__file__).parent / "workflow"
 SNAKEFILE = """# The workflow that hfpl brings, run with params.yaml. Rules of your own may follow.
 import hfpl
@@ -49,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(args: argparse.Namespace) -> str:
-    settings = [*_root(args.preset, args.photographs), *args.settings]
+    settings = [*_of_folder(args.preset, args.photographs), *args.settings]
     files = {"params.yaml": preset_text(args.preset, settings), "Snakefile": SNAKEFILE}
     for profile in sorted(WORKFLOW.glob("profiles/*/config.yaml")):
         name = profile.relative_to(WORKFLOW).as_posix()
@@ -65,8 +68,8 @@ def _run(args: argparse.Namespace) -> str:
     return "params.yaml, Snakefile and profiles/ written; 'snakemake --cores all' runs them"
 
 
-def _root(preset: str, photographs: Path | None) -> list[str]:
-    """The setting that says where the photographs lie."""
+def _of_folder(preset: str, photographs: Path | None) -> list[str]:
+    """Settings that say where the photographs lie, and that suit their number."""
     params = preset_params(preset)
     own = "root" in type(params.chosen_dataset).model_fields
     if not own and photographs is not None:
@@ -77,4 +80,22 @@ def _root(preset: str, photographs: Path | None) -> list[str]:
         raise ValueError(f"preset {preset}: name the folder of photographs as well")
     if not photographs.is_dir():
         raise ValueError(f"{photographs}: no such folder")
-    return [f"datasets.{params.dataset}.root={json.dumps(str(photographs))}"]
+    root = f"datasets.{params.dataset}.root={json.dumps(str(photographs))}"
+    return [root, f"shards={_shards(_number_of(photographs))}"]
+
+
+def _number_of(folder: Path) -> int:
+    """How many photographs lie below a folder, masks not counted."""
+    from hfpl.plugins.formats.kinds import is_photograph
+
+    return sum(
+        is_photograph(name)
+        for place, _, names in os.walk(folder, followlinks=True)
+        if not {"masks", "corrections"} & set(Path(place).relative_to(folder).parts[:1])
+        for name in names
+    )
+
+
+def _shards(photographs: int) -> int:
+    """Shards that many photographs are divided into: each is a job, and starts a process."""
+    return max(1, min(16, math.ceil(photographs / _OF_A_SHARD)))

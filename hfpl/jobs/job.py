@@ -42,6 +42,9 @@ class File:
         many: whether the job takes several files.
         optional: whether it may be left out.
         order: the job runs after it is made, and never because it changed.
+        foreseen: whether a plan may know what it will hold
+            (:meth:`hfpl.plugins.formats.interface.Format.foreseen`): the job runs again by that
+            then, and not because the file was written anew.
         option: whether the function gets it. What it does not get, it depends on all the same.
         missing: what to say where it is not there.
     """
@@ -54,6 +57,7 @@ class File:
     many: bool = False
     optional: bool = False
     order: bool = False
+    foreseen: bool = False
     option: bool = True
     missing: Callable[[Path], str] | None = None
 

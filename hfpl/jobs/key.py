@@ -34,7 +34,7 @@ def key_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     changes, used = [], []
     for name in sorted(before.keys() | now.keys()):
         old, new = before.get(name), now.get(name)
-        if name == "digest" or (name in before and name in now and old == new):
+        if name == _NOT_TOLD or (name in before and name in now and old == new):
             continue
         if name in _IN_WORDS:
             changes.append(_IN_WORDS[name])
@@ -47,4 +47,10 @@ def key_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     return changes + used
 
 
-_IN_WORDS = {"code": "its code", "content": "files of the data set"}
+_IN_WORDS = {
+    "code": "its code",
+    "content": "files of the data set",
+    "photographs": "photographs, or their tags",
+}
+_NOT_TOLD = "manifests"
+"""Of the index: whatever changes them changes its content too."""

@@ -4,10 +4,12 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from hfpl.storage.atomic import write_json
 from hfpl.storage.digest import sha256_of
@@ -15,11 +17,13 @@ from hfpl.storage.digest import sha256_of
 ABSENT = "absent"
 """Fingerprint of a folder that is not there, so that a plan needs no data."""
 SEEN = Path(".snakemake/hfpl-fingerprints.json")
-"""How folders looked (names, sizes and times of their files) → fingerprint."""
+"""How folders looked (names, sizes and times of their files) → what was found of them."""
 
 _MOST = 100
 _SETTLED = 1.0
 """Seconds after which a further change of a file is sure to change its time."""
+Contents = Mapping[str, str]
+"""File below a folder → SHA-256 of its content."""
 
 
 def fingerprint(
@@ -30,17 +34,33 @@ def fingerprint(
 ) -> str:
     """Digest of the files of some folders, subfolders included, 16 hexadecimal digits.
 
-    Files are read when the folders look other than before, by names, sizes and times of
-    modification. A copy elsewhere has the same fingerprint.
+    A copy elsewhere has the same fingerprint; :data:`ABSENT` where there is none. Other arguments
+    are as of :func:`remembered`.
+    """
+    return ABSENT if not root.exists() else remembered(root, names, _joined, "", seen, counts)
+
+
+def remembered(
+    root: Path,
+    names: Sequence[str],
+    find: Callable[[Contents], Any],
+    what: str,
+    seen: Path = SEEN,
+    counts: Callable[[str], bool] = lambda name: True,
+) -> Any:
+    """What is found of the contents of the files of some folders, subfolders included.
+
+    Files are read, and it is found anew, when the folders look other than before, by names, sizes
+    and times of modification.
 
     Args:
         root: folder, or a zip that stands for all of it.
         names: folders and files below it.
-        seen: file that remembers fingerprints, written where it can be.
+        find: called with the contents; returns what JSON can hold.
+        what: tells apart what is found of the same folders.
+        seen: file that remembers it, written where it can be.
         counts: whether a file counts, by its path below the folder.
     """
-    if not root.exists():
-        return ABSENT
     if root.is_file():
         files = [("", root, root.stat())]
     else:
@@ -50,9 +70,10 @@ def fingerprint(
         # Not every file name is valid Unicode.
         looks.update(os.fsencode(name))
         looks.update(f" {status.st_size} {status.st_mtime_ns}\n".encode())
+    looks.update(what.encode())
     known = _read(seen)
     if looks.hexdigest() not in known:
-        known[looks.hexdigest()] = _of_contents(files)
+        known[looks.hexdigest()] = find(_contents(files))
         newest = max((status.st_mtime for _, _, status in files), default=0.0)
         if newest < time.time() - _SETTLED:
             with suppress(OSError):
@@ -60,16 +81,22 @@ def fingerprint(
     return known[looks.hexdigest()]
 
 
-def _of_contents(files: Sequence[tuple[str, Path, os.stat_result]]) -> str:
-    digest = hashlib.sha256()
+def _contents(files: Sequence[tuple[str, Path, os.stat_result]]) -> dict[str, str]:
     with ThreadPoolExecutor() as threads:
-        contents = threads.map(_content, (path for _, path, _ in files))
-        for (name, _, _), content in zip(files, contents, strict=True):
-            digest.update(os.fsencode(name) + b"\0" + content.encode())
+        contents = threads.map(lambda file: _content(file[1], file[2].st_mtime_ns), files)
+        return {name: content for (name, _, _), content in zip(files, contents, strict=True)}
+
+
+def _joined(contents: Contents) -> str:
+    digest = hashlib.sha256()
+    for name, content in contents.items():
+        digest.update(os.fsencode(name) + b"\0" + content.encode())
     return digest.hexdigest()[:16]
 
 
-def _content(path: Path) -> str:
+@cache
+def _content(path: Path, changed: int) -> str:
+    """Hash of a file that was changed then; one process reads it once."""
     try:
         return sha256_of(path)
     except OSError:
@@ -99,8 +126,8 @@ def _below(path: Path) -> Iterator[tuple[str, Path, os.stat_result]]:
                 yield f"{entry.name}/{name}", file, status
 
 
-def _read(seen: Path) -> dict[str, str]:
+def _read(seen: Path) -> dict[str, Any]:
     try:
-        return {str(looks): str(found) for looks, found in json.loads(seen.read_text("utf-8"))}
+        return {str(looks): found for looks, found in json.loads(seen.read_text("utf-8"))}
     except (OSError, ValueError, TypeError):
         return {}  # not there, or half written when the power went

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import logging
 import math
 import signal
 import time
@@ -20,6 +21,8 @@ from hfpl.networks.interface import StandsOnBackbone
 from hfpl.numerics import seed_torch
 from hfpl.training.checkpoint import Checkpoint
 from hfpl.training.optimiser import poly_factor, set_learning_rates
+
+_log = logging.getLogger(__name__)
 
 LossOf = Callable[[list[Tensor], float], dict[str, Tensor]]
 """From a batch, and the share of the steps that are done, in [0, 1), to named scalars; ``total`` is
@@ -75,7 +78,7 @@ def run_training(
         Interrupted: SIGTERM or SIGINT came; the state is in the checkpoint.
         ValueError: the loss is not finite.
     """
-    progress = checkpoint.load(network, optimiser) or {"step": 0, "history": [], "sums": {}}
+    progress = _go_on(network, optimiser, plan, checkpoint)
     start = progress["step"]
     history = _History(plan.steps, progress)
     network.train()
@@ -104,6 +107,24 @@ def run_training(
                 barrier()  # The first to go has its launcher end the others.
                 raise Interrupted(f"{plan.name}: stopped at step {step + 1}, checkpoint written")
     return history.rows
+
+
+def _go_on(
+    network: StandsOnBackbone,
+    optimiser: torch.optim.Optimizer,
+    plan: Plan,
+    checkpoint: Checkpoint,
+) -> dict[str, Any]:
+    """Where the training begins; says so where there is a checkpoint."""
+    there = checkpoint.path.exists() and rank() == 0
+    progress = checkpoint.load(network, optimiser)
+    if there and progress:
+        _log.info("%s: goes on at step %d of %d", plan.name, progress["step"], plan.steps)
+    elif there:
+        _log.info(
+            "%s: begins anew; its checkpoint is of other parameters, photographs or code", plan.name
+        )
+    return progress or {"step": 0, "history": [], "sums": {}}
 
 
 class _History:

@@ -8,7 +8,6 @@ this module relies on.
 """
 
 import os
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
@@ -20,12 +19,12 @@ from snakemake.jobs import Job
 from snakemake.logging import logger
 from snakemake.persistence import RECORD_FORMAT_VERSION, MetadataRecord
 from snakemake.persistence.file import FilePersistence
-from snakemake.scheduling.job_scheduler import JobScheduler
 from snakemake.settings.types import PersistenceBackend
 from snakemake_interface_executor_plugins.settings import ExecMode
 
 from hfpl.jobs.alone import at_work, marks, process_mark
 from hfpl.storage.digest import sha256_of
+from hfpl.versioning.mended import look_behind_order, stop_from_a_thread
 from hfpl.versioning.records import Settled, is_remembered, keep_seen, settle
 
 KNOWN_FORMAT = 6
@@ -85,6 +84,7 @@ def attach(workflow: Any, results: Path) -> None:
             f"{KNOWN_FORMAT}; install a Snakemake that pyproject.toml allows"
         )
     stop_from_a_thread()
+    look_behind_order()
     prepare = workflow._prepare_dag
 
     def prepared(*arguments: Any, **named: Any) -> None:
@@ -92,21 +92,6 @@ def attach(workflow: Any, results: Path) -> None:
         _Overlay(workflow.persistence, results).put_on(lambda: workflow.dryrun)
 
     workflow._prepare_dag = prepared
-
-
-def stop_from_a_thread() -> None:
-    """Let a run that is asked to end (SIGTERM) end, whatever it is at.
-
-    Snakemake's handler waits for a lock that the main thread may hold, in which handlers run: it
-    would wait for ever. Another thread can wait.
-    """
-    stop = JobScheduler.exit_gracefully
-
-    def asked(scheduler: JobScheduler, *arguments: Any) -> None:
-        threading.Thread(target=stop, args=(scheduler, *arguments), daemon=True).start()
-
-    if stop.__module__ != __name__:
-        JobScheduler.exit_gracefully = asked
 
 
 class _Overlay:

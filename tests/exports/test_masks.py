@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from hfpl.cli import main
 from hfpl.exports.masks import export_shards
 from hfpl.images.palette import voc_palette
 from hfpl.storage.shards import write_shard
@@ -32,6 +33,12 @@ def test_label_maps_are_exported_with_their_colours(tmp_path):
         with Image.open(out / f"{name}.png") as image:
             assert np.array_equal(np.array(image), mask)
             assert np.array_equal(np.array(image.convert("RGB")), voc_palette()[mask])
+
+
+def test_a_pattern_that_no_file_fits_asks_whether_the_run_is_finished(tmp_path, capsys):
+    pattern = str(tmp_path / "*.crf.zip")
+    assert main(["export", pattern, "--out", str(tmp_path / "masks")]) == 1
+    assert f"{pattern}: no file is called so; is the run finished?" in capsys.readouterr().err
 
 
 def test_the_labels_names_lie_beside_the_masks(tmp_path):

@@ -178,6 +178,17 @@ def test_the_page_is_files_that_a_browser_opens(run):
 
 
 @pytest.mark.parametrize(
+    "lost",
+    ["data/val-0.json", "seam-isl-fsl/review/train-0.json", "seam-isl-fsl/segment/val-0.crf.zip"],
+)
+def test_a_run_that_is_not_finished_has_no_page(run, lost):
+    Path("results/pets", lost).unlink()
+    with pytest.raises(ValueError, match=f"{lost}: not there; the run is not finished: 'snakemake"):
+        write_page(params_of(run), Path("results"), Path("page"), 32)
+    assert not Path("page").exists()
+
+
+@pytest.mark.parametrize(
     "content", ["{", "[]", '{"a": 1}', '{"a": {"seen": [2], "unsure": 0, "shares": {}}}']
 )
 def test_scores_that_are_none_are_named(tmp_path, content):

@@ -127,6 +127,23 @@ def test_a_killed_training_goes_on_from_its_last_checkpoint(tmp_path, every_step
     assert rows == history
 
 
+def test_where_a_training_goes_on_or_begins_anew_is_said(tmp_path, every_step, caplog):
+    with pytest.raises(Killed):
+        run(tmp_path, 12, killed_at(5))
+    assert caplog.messages == []
+    with caplog.at_level("INFO", "hfpl"), pytest.raises(Killed):
+        run(tmp_path, 12, killed_at(7))
+    assert caplog.messages == ["test: goes on at step 5 of 12"]
+    caplog.clear()
+    network, optimiser, other = make(tmp_path, "other")
+    other.save(network, optimiser, {"step": 3, "history": [], "sums": {}})
+    with caplog.at_level("INFO", "hfpl"):
+        assert run(tmp_path, 12)[2] == list(range(12))
+    assert caplog.messages == [
+        "test: begins anew; its checkpoint is of other parameters, photographs or code"
+    ]
+
+
 def test_many_interruptions_are_as_good_as_none(tmp_path, every_step):
     _, history, _ = run(tmp_path / "whole", 12)
     for place in range(1, 12):

@@ -1,7 +1,6 @@
 """What the project relies on of Snakemake's insides: a new Snakemake that changes it fails here."""
 
 import inspect
-import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,13 +10,12 @@ from snakemake.exceptions import WorkflowError
 from snakemake.jobs import Job
 from snakemake.persistence import RECORD_FORMAT_VERSION, MetadataRecord
 from snakemake.persistence.file import FilePersistence
-from snakemake.scheduling.job_scheduler import JobScheduler
 from snakemake.settings.types import PersistenceBackend
 from snakemake.workflow import Workflow
 from snakemake_interface_executor_plugins.settings import ExecMode
 
 from hfpl.versioning import memory
-from hfpl.versioning.memory import KNOWN_FORMAT, Memory, attach, stop_from_a_thread
+from hfpl.versioning.memory import KNOWN_FORMAT, Memory, attach
 
 FIELDS = {
     "code", "conda_env", "container_img_url", "endtime", "external_jobid", "incomplete", "input",
@@ -86,17 +84,3 @@ def test_an_unknown_format_is_refused_in_a_line(monkeypatch):
     monkeypatch.setattr(memory, "RECORD_FORMAT_VERSION", KNOWN_FORMAT + 1)
     with pytest.raises(WorkflowError, match="records of version 7, known is 6; install"):
         attach(workflow(), Path("results"))
-
-
-def test_a_run_that_is_asked_to_end_while_it_holds_its_lock_goes_on_and_ends():
-    """What SIGTERM calls runs in the main thread, wherever that is."""
-    stop_from_a_thread()
-    stop_from_a_thread()
-    scheduler = SimpleNamespace(
-        _lock=threading.Lock(), _open_jobs=threading.Semaphore(0), _user_kill=None
-    )
-    with scheduler._lock:
-        JobScheduler.exit_gracefully(scheduler, 15, None)
-        assert scheduler._user_kill is None
-    assert scheduler._open_jobs.acquire(timeout=10)
-    assert scheduler._user_kill == "graceful"

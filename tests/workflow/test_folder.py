@@ -1,6 +1,8 @@
 """A folder of photographs with names that break careless code, through the whole DAG."""
 
 import csv
+import hashlib
+import itertools
 import json
 import os
 from pathlib import Path
@@ -30,7 +32,7 @@ def finished(tmp_path_factory, snakemake, write_params) -> Path:
     folder = tmp_path_factory.mktemp("folder")
     write_photographs(folder / ROOT)
     entry = json.dumps({"format": "folder", "root": ROOT, "max_side": 48, "val_share": 0.25})
-    settings = ("dataset=nasty", f"datasets.nasty={entry}", "shards=1")
+    settings = ("dataset=nasty", f"datasets.nasty={entry}", "shards=2")
     write_params(folder, "micro", *settings, f"ablation.remark={json.dumps(REMARK)}")
     done = snakemake(folder, "--cores", "2")
     assert done.returncode == 0, done.stdout
@@ -49,21 +51,27 @@ def write_photographs(root: Path) -> None:
             writer.writerow([f"{name}.jpg", ";".join(TAGS[: 1 + number % 3])])
 
 
+def images_of(folder: Path, split: str) -> list[dict]:
+    manifests = sorted((folder / "results/nasty/data").glob(f"{split}-?.json"))
+    assert len(manifests) == 2
+    return [i for path in manifests for i in json.loads(path.read_text("utf-8"))["images"]]
+
+
 def sizes(folder: Path) -> dict[str, tuple[int, int]]:
-    found = {}
-    for split in ("train", "val"):
-        content = json.loads((folder / f"results/nasty/data/{split}-0.json").read_text("utf-8"))
-        found |= {i["id"]: (i["height"], i["width"]) for i in content["images"]}
-    return found
+    images = [*images_of(folder, "train"), *images_of(folder, "val")]
+    return {i["id"]: (i["height"], i["width"]) for i in images}
 
 
 def test_every_photograph_gets_masks(finished, tmp_path):
     expected = sizes(finished)
     assert set(expected) == set(NAMES)
-    for stage in ("walk/train-0.zip", "segment/train-0.crf.zip"):
-        other = stage.replace("train", "val")
-        shards = [str(finished / RUN / name) for name in (stage, other)]
-        out = tmp_path / Path(stage).parent
+    for stage, ending in (("walk", ".zip"), ("segment", ".crf.zip")):
+        shards = [
+            str(finished / RUN / stage / f"{split}-{k}{ending}")
+            for split in ("train", "val")
+            for k in range(2)
+        ]
+        out = tmp_path / stage
         assert main(["export", *shards, "--out", str(out)]) == 0
         assert {p.name for p in out.iterdir()} == {"classes.csv", *(f"{n}.png" for n in NAMES)}
         with (out / "classes.csv").open(encoding="utf-8", newline="") as file:
@@ -111,7 +119,8 @@ def test_changes_are_noticed_and_masks_are_scored(finished, snakemake):
     rows = json.loads((finished / RUN / "evaluate" / "table.json").read_text("utf-8"))["rows"]
     assert {(r["split"], r["images"]) for r in rows} == {("train", 14), ("val", 2)}
     assert all(set(r["iou"]) == {"background", *TAGS} for r in rows)
-    assert len(Shard(finished / RUN / "segment" / "val-0.crf.zip").ids) == 2
+    labelled = (finished / RUN / "segment" / f"val-{k}.crf.zip" for k in range(2))
+    assert sum(len(Shard(path).ids) for path in labelled) == 2
     done = snakemake(finished, "--report", "masks.html")
     assert done.returncode == 0, done.stdout
     assert "<b>cat</b>" not in (finished / "masks.html").read_text(encoding="utf-8")
@@ -119,10 +128,7 @@ def test_changes_are_noticed_and_masks_are_scored(finished, snakemake):
 
 
 def test_corrected_masks_are_learned_from_and_nothing_else_runs_again(finished, snakemake):
-    held_out = {
-        i["id"]
-        for i in json.loads((finished / "results/nasty/data/val-0.json").read_text())["images"]
-    }
+    held_out = {image["id"] for image in images_of(finished, "val")}
     corrections = finished / ROOT / "corrections"
     corrections.mkdir()
     chosen = [next(n for n in NAMES if n not in held_out), next(n for n in NAMES if n in held_out)]
@@ -149,10 +155,50 @@ def test_corrected_masks_are_learned_from_and_nothing_else_runs_again(finished, 
     assert "Nothing to be done" in snakemake(finished, "-n").stdout
 
 
+def test_a_photograph_to_hold_out_trains_nothing_and_labels_only_its_own_shard(finished, snakemake):
+    def hashed(text: str) -> int:
+        return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
+
+    later = (f"later {k}" for k in itertools.count())
+    name = next(n for n in later if hashed(f"split {n}") / 2**64 < 0.25)
+    shard = f"val-{hashed(name) % 2}"
+    labels = finished / ROOT / "labels.csv"
+    before = labels.read_bytes()
+    labels.write_bytes(before + f"{name}.jpg,{TAGS[0]}\n".encode())
+    Image.new("RGB", (50, 40)).save(finished / ROOT / "images" / f"{name}.jpg")
+    run = finished / RUN
+    files = [p for p in run.rglob("*") if p.is_file() and "logs" not in p.parts]
+    files += (finished / "results/nasty").glob("pretrain/*.safetensors")
+    made = {path: path.stat().st_mtime_ns for path in files}
+    done = snakemake(finished, "--cores", "2")
+    assert done.returncode == 0, done.stdout
+    assert name in {image["id"] for image in images_of(finished, "val")}
+    again = {p.relative_to(run) for p in made if p.stat().st_mtime_ns != made[p]}
+    of_shards = {path for path in again if path.parts[0] not in ("evaluate", "report", "review")}
+    assert of_shards == {
+        Path("cam") / f"{shard}.zip",
+        Path("pseudo") / f"{shard}.low.zip",
+        Path("pseudo") / f"{shard}.high.zip",
+        Path("walk") / f"{shard}.zip",
+        Path("segment") / f"{shard}.zip",
+        Path("segment") / f"{shard}.crf.zip",
+    }
+    assert "Nothing to be done" in snakemake(finished, "-n").stdout
+    # As it was, for the tests that follow.
+    labels.write_bytes(before)
+    (finished / ROOT / "images" / f"{name}.jpg").unlink()
+    plan = snakemake(finished, "-n").stdout
+    assert "cam_infer" in plan
+    assert "photographs, or their tags" in plan
+    assert "cam_train" not in plan
+    done = snakemake(finished, "--cores", "2")
+    assert done.returncode == 0, done.stdout
+
+
 def test_no_text_of_the_parameters_is_run_or_filled_in(finished, snakemake):
     runs = ("ablation.variants=[cam]", "ablation.seeds=[0]", "ablation.sweeps={}")
     entry = {"format": "folder", "root": ROOT, "max_side": 48, "val_share": 0.25}
-    given = ("dataset=nasty", f"datasets.nasty={json.dumps(entry)}", "shards=1")
+    given = ("dataset=nasty", f"datasets.nasty={json.dumps(entry)}", "shards=2")
     text = preset_text("micro", (*given, *runs, f"ablation.remark={json.dumps(REMARK)}"))
     params = finished / "params.yaml"
     before = params.read_text("utf-8")
@@ -191,7 +237,7 @@ def test_a_mistake_in_the_list_costs_nothing_that_was_made(finished, snakemake):
     done = snakemake(finished, "--cores", "2")
     assert done.returncode == 1
     assert "'nowhere.jpg' is not in images" in done.stdout
-    assert len(manifests) == 5
+    assert len(manifests) == 10
     assert [path.read_bytes() for path in manifests] == contents
 
 

@@ -2,8 +2,10 @@
 
 import json
 
-from hfpl.jobs.key import recorded_key
+from hfpl.jobs.job import filled
+from hfpl.jobs.key import key_digest, recorded_key
 from hfpl.pipeline import JOBS, targets
+from hfpl.stages.data.job import INDEX
 from hfpl.storage.fingerprint import ABSENT
 from hfpl.versioning.memory import as_planned
 
@@ -19,7 +21,8 @@ def inputs(job):
             )
             continue
         paths = file.patterns(PARAMS, COMMON)
-        paths = [ancient(path) for path in paths] if file.order else paths
+        known = file.foreseen and foreseen_manifests() is not None
+        paths = [ancient(path) for path in paths] if file.order or known else paths
         found[file.name] = paths if file.many or callable(file.path) else paths[0]
     return found
 
@@ -51,15 +54,25 @@ def place(job):
 def key(job):
     """What a job depends on besides its inputs, as ONE dict: Snakemake compares values alone.
 
-    Of a data set's folder, its files count.
+    Of a data set's folder, its files count; of manifests, what they are about to hold.
     """
 
     def of(wildcards):
         params = run_params(wildcards.get("variant"))
         found = HandedOver(job.key(params))
+        found.located = job.located(params)
         if job.folder and not FORMAT.archived:
             found["content"] = content_of(job.folder)
-        found.located = job.located(params)
+        manifests = foreseen_manifests()
+        if manifests is None:
+            return found
+        if job == INDEX:
+            found["manifests"] = manifests
+        if files := [file for file in job.inputs if file.foreseen]:
+            paths = (path for file in files for path in file.patterns(params, COMMON))
+            names = (Path(filled(path, wildcards)).stem for path in paths)
+            own = {name: manifests.get(name) for name in names}
+            found["photographs"] = key_digest({"index": INDEX.key(PARAMS), "manifests": own})
         return found
 
     return of
@@ -72,10 +85,23 @@ def content_of(part):
     found = FORMAT.fingerprint(part)
     if found == ABSENT:
         (job,) = (job for job in JOBS.values() if job.folder == part)
-        read = as_planned(Path(CONFIG.results))
-        record = read(Path(job.outputs[0].patterns(PARAMS, COMMON)[0])) or {}
-        found = recorded_key(record.get("params") or []).get("content", found)
+        found = last_key(job).get("content", found)
     return found
+
+
+@cache
+def foreseen_manifests():
+    """Digest of what each manifest is about to hold, by its shard. Where the folder is not at hand,
+    or has a mistake in it, of what the manifests here hold; None where no plan can know."""
+    found = FORMAT.foreseen(PARAMS.shards)
+    return last_key(INDEX).get("manifests", {}) if found == {} else found
+
+
+def last_key(job):
+    """The key that the results here of one of the data set's jobs were made under."""
+    read = as_planned(Path(CONFIG.results))
+    record = read(Path(job.outputs[0].patterns(PARAMS, COMMON)[0])) or {}
+    return recorded_key(record.get("params") or [])
 
 
 class HandedOver(dict):
@@ -84,7 +110,8 @@ class HandedOver(dict):
     located = {}
 
     def __str__(self):
-        return json.dumps({**self, **self.located})
+        values = {name: self[name] for name in self if name not in ("manifests", "photographs")}
+        return json.dumps({**values, **self.located})
 
 
 def command(job):

@@ -36,7 +36,7 @@ class Match:
         kinds = {
             "not in the file, random": self.missing,
             "of another shape in the file, random": self.reshaped,
-            "in the file, unused": self.unused,
+            "of the file, not needed here": self.unused,
         }
         return [
             f"{path}: {len(self.loaded)} tensors loaded",

@@ -87,6 +87,15 @@ class Format:
         counts = partial(self.counts, part)
         return fingerprint(Path(self.settings.root), self.files_of(part), counts=counts)
 
+    def foreseen(self, shards: int) -> Mapping[str, str] | None:
+        """What :meth:`index` will write, before it runs: a shard's name, as ``val-3``, and a digest
+        of all that decides on its manifest, so that a job runs again by its own photographs alone.
+
+        Empty where nothing can be foreseen today: there is no such folder, or a mistake in it. None
+        where nothing ever can: jobs then run again by the manifests that were written.
+        """
+        return None
+
     def counts(self, part: Part, file: str) -> bool:
         """Whether a file of a part counts: by one that nothing reads, nothing has changed."""
         return True

@@ -1,6 +1,7 @@
 """Jobs of stage data, and what later stages take of them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from hfpl.jobs.job import SPLITS, File, Job, Names, Params
 from hfpl.plugins.formats import build_format
@@ -121,7 +122,7 @@ INDEX = Job(
     folder="images",
 )
 _TAKEN = tuple(
-    file.as_input(file.name, f"manifests of {split}", over=(split,))
+    file.as_input(file.name, f"manifests of {split}", over=(split,), foreseen=True)
     for split, file in _MANIFESTS.items()
 )
 _MASK_FILES = {
@@ -148,7 +149,8 @@ CORRECTIONS = Job(
     "write the manifests of masks that a person has put right, to learn from",
     "hfpl.stages.data.prepare:index_corrections",
     reads=lambda params: _of_format(params, ()),
-    inputs=_TAKEN,
+    # Which photographs are held out says what is not used, and nothing learns of it.
+    inputs=(_TAKEN[0], replace(_TAKEN[1], foreseen=False, order=True)),
     outputs=(
         File(
             "corrections",
@@ -167,8 +169,10 @@ CORRECTIONS = Job(
 )
 JOBS = (DOWNLOAD, ARCHIVE, INDEX, MASKS, CORRECTIONS)
 
-MANIFEST = File("manifest", _SHARD, "manifest of the shard")
-TRAIN_MANIFESTS = File("manifests", _SHARD, "manifests of the training images", over=("train",))
+MANIFEST = File("manifest", _SHARD, "manifest of the shard", foreseen=True)
+TRAIN_MANIFESTS = File(
+    "manifests", _SHARD, "manifests of the training images", over=("train",), foreseen=True
+)
 TRAIN_MASKS = File("masks", _MASKS, "mask manifests of the training images", over=("train",))
 SHARD_MASKS = File("masks", _MASKS, "manifest of the shard's masks")
 MANIFESTS = _TAKEN

@@ -107,13 +107,22 @@ def _read(params: Params, results: Path) -> tuple[list[Card], Shards]:
         patterns = file.patterns(params, common)
         return [Path(filled(pattern, {"variant": params.variant})) for pattern in patterns]
 
-    scored = read_scores(paths(SCORES["scores"].as_input("scores", "", over=SPLITS)))
-    wholes = [read_manifests(paths(manifests)) for manifests in MANIFESTS]
+    scores, refined = (
+        paths(file.as_input(file.name, "", over=SPLITS))
+        for file in (SCORES["scores"], TEST["refined"])
+    )
+    manifests = [paths(file) for file in MANIFESTS]
+    for path in (*sum(manifests, []), *scores, *refined):
+        if not path.exists():
+            raise ValueError(
+                f"{path}: not there; the run is not finished: 'snakemake --cores all' first"
+            )
+    scored = read_scores(scores)
+    wholes = [read_manifests(files) for files in manifests]
     found = [(whole, image, scored[image.id]) for whole in wholes for image in whole.images]
     found.sort(key=lambda one: _order(one[1], one[2]))
     cards = [Card(number, *one) for number, one in enumerate(found)]
-    refined = TEST["refined"].as_input("refined", "", over=SPLITS)
-    return cards, Shards(paths(refined))
+    return cards, Shards(refined)
 
 
 def _order(image: ImageRecord, scored: Scored) -> tuple[float, float]:

@@ -1,8 +1,9 @@
 """A folder of photographs and their tags, in any of the layouts that people have."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path, PurePath
 from typing import Annotated, Literal
 
@@ -72,6 +73,24 @@ class FolderFormat(Format):
         name = PurePath(file).name
         ending = PurePath(name).suffix.lower()
         return is_photograph(name) or name in _LISTS or ending in _ANNOTATIONS
+
+    def foreseen(self, shards: int) -> Mapping[str, str] | None:
+        """As :meth:`hfpl.plugins.formats.interface.Format.foreseen`; a zip is not looked into."""
+        from hfpl.plugins.formats.folder.foreseen import foreseen_shards
+        from hfpl.storage.fingerprint import remembered
+
+        root = Path(self.settings.root)
+        if root.is_file():
+            return None
+        if not root.is_dir():
+            return {}
+        return remembered(
+            root,
+            self.files_of("images"),
+            lambda contents: foreseen_shards(root, self.settings, contents, shards),
+            f"shards {shards} {self.settings.val_share}",
+            counts=partial(self.counts, "images"),
+        )
 
     def index(self, dataset: str, images: Path, manifests: Files) -> str:
         """As :meth:`hfpl.plugins.formats.interface.Format.index`."""
