@@ -143,8 +143,10 @@ def _run(args: argparse.Namespace) -> int:
             line = args.run(args)
     except (ValueError, OSError, Interrupted, KeyboardInterrupt) as error:
         # Files and keys are named in the message; the traceback goes to the log alone.
-        text = printable(" ".join(str(error).split())) or "interrupted"
+        text = printable(" ".join(str(error).split()))
         message = f"hfpl {name}: error: {text}"
+        if isinstance(error, Interrupted | KeyboardInterrupt):
+            message = text or f"{name}: interrupted"
         _append(log, traceback.format_exc())
         if rank() > 0:
             # Process 0 says it, and its launcher ends it as soon as this one has ended.

@@ -9,7 +9,7 @@ this module relies on.
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -136,7 +136,8 @@ class _Overlay:
         @contextmanager
         def lock() -> Iterator[None]:
             if dry():
-                with self.lock():
+                # The lock of a killed run, which the next one removes, is nobody's.
+                with nullcontext() if _was_killed() else self.lock():
                     yield
                 return
             with at_work("run"):
@@ -210,6 +211,12 @@ class _Overlay:
         if str(path) not in noted or not is_remembered(path, own):
             return False
         return noted[str(path)] != f"sha256:{sha256_of(path)}"
+
+
+def _was_killed() -> bool:
+    """Whether the last run here was killed, and no other is at work."""
+    others, killed = marks()
+    return bool(killed) and not others
 
 
 def _clear_up() -> None:

@@ -76,6 +76,7 @@ def test_a_dry_run_needs_no_data(tmp_path, snakemake, write_params):
     done = snakemake(tmp_path, "-n")
     assert done.returncode == 0, done.stdout
     assert "data_index" in done.stdout
+    assert "params.yaml: datasets.photographs.root: nowhere: no such folder; " in done.stdout
 
 
 def test_a_missing_folder_is_named(tmp_path, snakemake, write_params):

@@ -5,6 +5,7 @@ import hashlib
 import itertools
 import json
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -109,6 +110,7 @@ def test_changes_are_noticed_and_masks_are_scored(finished, snakemake):
         (root / "masks" / f"{name}.png").write_bytes(encode_mask(mask))
     plan = snakemake(finished, "-n").stdout
     assert "data_masks" in plan
+    planned = int(re.search(r"(\d+) jobs would run", plan)[1])
     # No network sees a mask: none is trained anew, and none is applied anew.
     others = (
         "data_index pretrain cam_train cam_infer pseudo affinity walk segment_train segment_test"
@@ -116,6 +118,8 @@ def test_changes_are_noticed_and_masks_are_scored(finished, snakemake):
     assert not [rule for rule in others.split() if rule in plan]
     done = snakemake(finished, "--cores", "2")
     assert done.returncode == 0, done.stdout
+    told = re.findall(r"(\d+) of (\d+) steps", done.stdout)
+    assert told[-1] == (str(planned), str(planned))
     rows = json.loads((finished / RUN / "evaluate" / "table.json").read_text("utf-8"))["rows"]
     assert {(r["split"], r["images"]) for r in rows} == {("train", 14), ("val", 2)}
     assert all(set(r["iou"]) == {"background", *TAGS} for r in rows)

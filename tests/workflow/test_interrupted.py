@@ -52,6 +52,7 @@ def test_a_run_that_is_killed_again_and_again_ends_like_any_other(
         print(f"seed {seed}: kill -9 after {seconds:.1f} s")
         process.kill()  # the main process alone: its jobs are left behind
         process.wait()
+    assert "cannot be locked" not in snakemake(tmp_path, "-n").stdout
     done = snakemake(tmp_path, "--cores", "2")
     output = (tmp_path / "output.txt").read_text() + done.stdout
     assert done.returncode == 0, output

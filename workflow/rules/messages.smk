@@ -2,6 +2,7 @@
 
 from snakemake_interface_logger_plugins.common import LogEvent
 
+from hfpl.jobs.failed import failed_job
 from hfpl.jobs.key import key_changes, recorded_key
 
 # The scheduler's steps tell a person nothing, and no level of --quiet leaves them out without
@@ -18,6 +19,9 @@ STEPS = (
 # Quiet about these, Snakemake would not tell how many jobs are done either.
 BLOCKS = (LogEvent.JOB_FINISHED, LogEvent.RESOURCES_INFO, LogEvent.RUN_INFO)
 
+# What Snakemake says when a person stops a run.
+STOPS = "Terminating processes on user request"
+
 # What a plan's table has said.
 REPEATED = ("Reasons:", "Some jobs were triggered by provenance", "Rules with provenance")
 
@@ -32,12 +36,36 @@ def is_told(record):
         if event == LogEvent.RUN_INFO:
             if not getattr(workflow, "plan_told", False):
                 workflow.plan_told = True  # Snakemake itself tells it twice.
-                told = (tell(workflow.dag) for tell in (plan_table, missing_note, ablation_note))
+                notes = (plan_table, root_note, missing_note, ablation_note)
+                told = (note(workflow.dag) for note in notes)
                 logger.info("\n".join(filter(None, told)))
             return False
         if message.startswith(REPEATED):
             return False
+    if event == LogEvent.PROGRESS and not counted_as_planned(workflow.dag, record):
+        return False
+    if message.startswith(STOPS) or getattr(workflow, "stopping", False):
+        return told_of_stop(record, message)
+    if (line := failed_job(message)) is not None:
+        record.msg = line
+        return bool(line)
     return event not in BLOCKS and not message.startswith(STEPS)
+
+
+def told_of_stop(record, message):
+    """Whether a message is told when a person stops the run: where it goes on, and no errors of the
+    jobs that end with it."""
+    workflow.stopping = True
+    if message.startswith(STOPS):
+        record.msg = "Stopping. The same command goes on from here."
+    return record.levelname != "ERROR"
+
+
+def counted_as_planned(dag, record):
+    """Count jobs as the plan does, without rules that have inputs alone ('all'); whether that has
+    not been told yet."""
+    record.total -= sum(not job.output for job in dag.needrun_jobs(exclude_finished=False))
+    return record.done <= record.total
 
 
 logger.addFilter(is_told)
@@ -59,6 +87,19 @@ def plan_table(dag):
     lines = [f"{rule:{widths[0]}}  {jobs:>{widths[1]}}  {why}" for rule, jobs, why in rows]
     total = sum(counts[name] for name in order)
     return "\n".join(["", *lines, f"{total} jobs would run"])
+
+
+def root_note(dag):
+    """Which folder of the data set is not there, though a job reads it; empty without any."""
+    root = None if FORMAT.archived else PARAMS.chosen_dataset.root
+    if not root or Path(root).exists():
+        return ""
+    if not any(job.rule.name in JOBS and JOBS[job.rule.name].images for job in dag.needrun_jobs()):
+        return ""
+    return (
+        f"{CONFIG.params}: datasets.{PARAMS.dataset}.root: {root}: no such folder; "
+        "put the data there, or write where they are"
+    )
 
 
 def missing_note(dag):
