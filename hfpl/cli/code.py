@@ -31,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(args: argparse.Namespace) -> str:
+    from hfpl.jobs.code import record
     from hfpl.versioning.code import accept, edited, raise_versions
 
     if args.same:
@@ -39,6 +40,11 @@ def _run(args: argparse.Namespace) -> str:
         names = edited() if args.raised == ["edited"] else args.raised
         return f"new versions: {', '.join(raise_versions(names))}"
     names = edited()
+    new = [name for name in names if name not in record()]
     for name in names:
-        print(f"{name}: edited")
-    return f"{len(names)} edited; --same or --raise records them" if names else "nothing is edited"
+        print(f"{name}: {'new' if name in new else 'edited'}")
+    told = [
+        f"{len(new)} new; --raise records them" if new else "",
+        f"{len(names) - len(new)} edited; --same or --raise records them" if names != new else "",
+    ]
+    return "; ".join(filter(None, told)) or "nothing is edited"

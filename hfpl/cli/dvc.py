@@ -101,6 +101,7 @@ def _commit(args: argparse.Namespace) -> str:
     from hfpl.versioning.run import run_snakemake
 
     before = read_stages(LOCK) if LOCK.is_file() else {}
+    print("looking whether the run is finished", file=sys.stderr, flush=True)
     plan = run_snakemake(["-n"], capture=True)
     if "Nothing to be done" not in plan.stdout + plan.stderr:
         print(plan.stdout + plan.stderr, file=sys.stderr)

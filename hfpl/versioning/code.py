@@ -21,6 +21,7 @@ from hfpl.jobs.code import (
 )
 from hfpl.pipeline import JOBS
 from hfpl.sections.plugins import plugin_names
+from hfpl.sections.suggest import suggest
 from hfpl.storage.atomic import write_text
 
 KINDS = ("backbones", "formats", "methods", "metrics", "refiners")
@@ -54,7 +55,9 @@ def raise_versions(names: Iterable[str]) -> list[str]:
     names = list(names)
     for name in names:
         if name not in every:
-            raise ValueError(f"{name}: no job or plug-in; known: {', '.join(every)}")
+            ends = [unit for unit in every if unit.endswith(f"/{name}")]
+            hint = f"; did you mean '{ends[0]}'?" if ends else suggest(name, every)
+            raise ValueError(f"{name}: no job or plug-in{hint}")
         version = known[name].version + 1 if name in known else 1
         known[name] = Recorded(version, code_digest(every[name]))
     _write({unit: known[unit] for unit in every if unit in known})

@@ -76,7 +76,8 @@ def train_cam(
     facts = {"device": device_name(runtime.device)}
     files = TrainingFiles(model, history, digest)
     train_stage(network, samples, loss_of, cam.batch, cam.optimiser, plan, files, runtime, facts)
-    return f"{cam.epochs} epochs of variant {variant.method}"
+    added = " and ".join(name for name, loss in (("ISL", isl), ("FSL", fsl)) if loss is not None)
+    return f"{cam.epochs} epochs of {variant.method}" + (f" with {added}" if added else "")
 
 
 class CamSamples:
