@@ -184,7 +184,7 @@ def test_a_photograph_to_hold_out_trains_nothing_and_labels_only_its_own_shard(f
         Path("pseudo") / f"{shard}.low.zip",
         Path("pseudo") / f"{shard}.high.zip",
         Path("walk") / f"{shard}.zip",
-        Path("segment") / f"{shard}.zip",
+        Path("segment") / f"{shard}.plain.zip",
         Path("segment") / f"{shard}.crf.zip",
     }
     assert "Nothing to be done" in snakemake(finished, "-n").stdout
