@@ -7,13 +7,13 @@ no training. Each entry carries a hash: a changed file changes its manifest, and
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from functools import cache
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
-from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field
 
 from hfpl.storage.atomic import write_json
+from hfpl.storage.schema import read_as
 
 SPLITS = ("train", "val")
 """``train``: what is trained on (VOC: trainaug). ``val``: what is held out."""
@@ -107,7 +107,7 @@ def read_manifests(paths: Iterable[str | Path]) -> Manifest:
     Raises:
         ValueError: no file, a malformed file, or manifests of different data sets.
     """
-    parts = [_read(path, Manifest, "a manifest") for path in paths]
+    parts = [read_as(Manifest, path, "a manifest") for path in paths]
     if not parts:
         raise ValueError("no manifest given")
     first = parts[0]
@@ -122,7 +122,7 @@ def read_manifests(paths: Iterable[str | Path]) -> Manifest:
 
 def read_masks(paths: Iterable[str | Path]) -> dict[str, MaskRecord]:
     """Read the scored images of one or several shards, by id."""
-    parts = (_read(path, _Masks, "a list of masks") for path in paths)
+    parts = (read_as(_Masks, path, "a list of masks") for path in paths)
     return {record.id: record for part in parts for record in part.masks}
 
 
@@ -133,26 +133,3 @@ class _Masks:
     __pydantic_config__: ClassVar = _STRICT
 
     masks: tuple[MaskRecord, ...]
-
-
-def _read(path: str | Path, kind: type, what: str) -> Any:
-    """Content of a manifest, checked: whoever wrote it, paths stay inside and numbers in range.
-
-    Raises:
-        ValueError: it is missing or malformed; the message names file and place.
-    """
-    try:
-        return _schema(kind).validate_json(Path(path).read_bytes(), strict=True)
-    except FileNotFoundError:
-        raise ValueError(f"{path}: no such file") from None
-    except OSError as error:
-        raise ValueError(f"{path}: cannot be read: {error.strerror}") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = "".join(f"{part}: " for part in first["loc"])
-        raise ValueError(f"{path}: not {what}: {where}{first['msg']}") from None
-
-
-@cache
-def _schema(kind: type) -> TypeAdapter:
-    return TypeAdapter(kind)

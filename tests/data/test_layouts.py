@@ -305,7 +305,7 @@ def test_files_of_coco_name_their_splits(root):
         (lambda c: c["images"][0].update(file_name="z.png"),
          "image 0: 'z.png' is not in the folder"),
         (lambda c: c["images"][0].update(height=W, width=H), "12x16 pixels, its image 16x12"),
-        (lambda c: c["images"][0].pop("file_name"), "not COCO's annotations: images: 0: file_name"),
+        (lambda c: c["images"][0].pop("file_name"), "not COCO's annotations: images.0.file_name"),
         (lambda c: c["images"][0].update(id=1), "two images have one id"),
         (lambda c: c["categories"][0].update(name="background"), "categories: class 'background'"),
         (lambda c: c["categories"].clear(), "categories: expected 1 to 254 classes, found 0"),

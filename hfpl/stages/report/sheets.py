@@ -177,7 +177,7 @@ def name_labels(picture: Image.Image, mask: np.ndarray, classes: Sequence[str]) 
     """
     draw = ImageDraw.Draw(picture)
     for label, (y, x) in label_places(mask).items():
-        name = drawable(classes[label - 1] if label <= len(classes) else f"label {label}")
+        name = drawable(_name_of(label, classes))
         face = font(SMALL, "", name)
         shown = shorten(name, picture.width, face)
         half = face.getlength(shown) / 2
@@ -194,10 +194,14 @@ def _missing(size: tuple[int, int]) -> Image.Image:
 
 def _legend_entries(labels: set[int], classes: Sequence[str]) -> list[tuple[str, tuple[int, ...]]]:
     """Names and colours of the labels on the sheet, in their order."""
-    names = {0: "background", IGNORE: "not scored"}
-    names |= dict(enumerate(classes, 1))
     palette = label_colours()
-    return [(names.get(k, f"label {k}"), tuple(palette[k].tolist())) for k in sorted(labels)]
+    return [(_name_of(k, classes), tuple(palette[k].tolist())) for k in sorted(labels)]
+
+
+def _name_of(label: int, classes: Sequence[str]) -> str:
+    """What a label is called; a label map may hold some that no class has."""
+    names = {0: "background", IGNORE: "not scored", **dict(enumerate(classes, 1))}
+    return names.get(label, f"label {label}")
 
 
 def _draw_head(title: str, note: str, entries: list[tuple[str, tuple[int, ...]]]) -> Image.Image:

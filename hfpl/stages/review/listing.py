@@ -7,10 +7,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field
 
 from hfpl.storage.atomic import write_json, write_text
 from hfpl.storage.manifest import ImageRecord, Manifest, read_manifests
+from hfpl.storage.schema import read_as
 from hfpl.storage.spreadsheet import as_text
 
 _Share = Annotated[float, Field(ge=0, le=1)]
@@ -76,9 +77,6 @@ def write_scores(path: Path, scores: Mapping[str, Scored]) -> None:
     write_json(path, {image_id: asdict(one) for image_id, one in scores.items()})
 
 
-_SCORES = TypeAdapter(dict[str, Scored])
-
-
 def read_scores(paths: Iterable[Path]) -> dict[str, Scored]:
     """Scores of several shards, by image.
 
@@ -87,14 +85,7 @@ def read_scores(paths: Iterable[Path]) -> dict[str, Scored]:
     """
     found: dict[str, Scored] = {}
     for path in paths:
-        try:
-            found.update(_SCORES.validate_json(path.read_bytes()))
-        except OSError as error:
-            raise ValueError(f"{path}: cannot be read: {error.strerror}") from None
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = "".join(f"{part}: " for part in first["loc"])
-            raise ValueError(f"{path}: not scores of photographs: {where}{first['msg']}") from None
+        found.update(read_as(dict[str, Scored], path, "scores of photographs"))
     return found
 
 

@@ -19,6 +19,7 @@ from hfpl.sections.section import Count, Name, Text
 from hfpl.stages.segment.params import SegmentHead, SegmentTest
 from hfpl.stages.segment.train import build_deeplab
 from hfpl.storage.manifest import read_manifests
+from hfpl.storage.schema import first_problem
 from hfpl.storage.tensors import fit_tensors, load_tensors, save_tensors
 
 
@@ -112,9 +113,7 @@ def _read(path: Path, content: Any) -> _Description:
     try:
         found = _Description.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise ValueError(f"{path}: its description is broken: {where}: {first['msg']}") from None
+        raise ValueError(f"{path}: its description is broken: {first_problem(error)}") from None
     # Only plug-ins of this package are imported, whatever names the file holds.
     for message in (
         *check_options(

@@ -10,6 +10,7 @@ from hfpl.images.regions import FARTHEST, Region, region_of
 from hfpl.plugins.formats.class_names import check_classes, clean
 from hfpl.plugins.formats.folder.labels import clean_tags
 from hfpl.plugins.formats.folder.listing import SPLIT_WORDS, Drawn, Listing, Row
+from hfpl.storage.schema import first_problem
 
 _Side = Annotated[int, Field(ge=1, le=FARTHEST)]
 
@@ -90,9 +91,7 @@ def _read(file: str, content: Any, split: str | None) -> tuple[list[Row], tuple[
     try:
         parsed = _Content.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = "".join(f"{part}: " for part in first["loc"])
-        raise ValueError(f"{file}: not COCO's annotations: {where}{first['msg']}") from None
+        raise ValueError(f"{file}: not COCO's annotations: {first_problem(error)}") from None
     categories = {c.id: clean(c.name) for c in sorted(parsed.categories, key=lambda c: c.id)}
     if len(categories) != len(parsed.categories):
         raise ValueError(f"{file}: two categories have one id")
