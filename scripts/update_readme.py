@@ -41,9 +41,13 @@ def main() -> None:
     files = ["--params", args.params, "--results", args.results]
     printed = {name: printed_by(name, *files) for name in studies}
     replace(docs / "demo.md", scores=scores(rows), **printed)
-    photographs = docs / "ablation" / "animals" / "ablation-final.csv"
-    if photographs.is_file():
-        replace(args.readme, photographs=printed_by("stages", photographs))
+    comparisons = docs / "ablation"
+    final = comparisons / "animals" / "ablation-final.csv"
+    if final.is_file():
+        names = {"photographs": "animals", "drawings": "shapes"}
+        rows_of = [f"{name}={comparisons / of / 'ablation.csv'}" for name, of in names.items()]
+        stages, losses = printed_by("stages", final), printed_by("losses", *rows_of)
+        replace(args.readme, photographs=stages, losses=losses)
     pages = docs / "ablation" / params.dataset
     for name in ("ablation", "ablation-final"):
         comparison = args.results / params.dataset / name

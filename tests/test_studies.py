@@ -9,6 +9,7 @@ import pytest
 STUDIES = (
     "corrections",
     "dependencies",
+    "losses",
     "operations",
     "parts",
     "photographs",
@@ -41,6 +42,25 @@ def test_every_study_has_its_page(repository: Path):
     found = {path.stem for path in (repository / "studies").glob("[!_]*") if path.suffix != ".md"}
     assert found - {""} == set(STUDIES)
     assert all(f"`studies.{name}`" in listed for name in STUDIES)
+
+
+def test_losses_gives_means_over_the_seeds_that_have_both():
+    from studies.losses import table
+
+    def run(isl, fsl, seed, miou, changes=None):
+        score = {"split": "val", "threshold_chosen": "fixed beforehand", "contour_f": miou / 2}
+        best = {**score, "threshold_chosen": "best against ground truth", "miou": 99.0}
+        scores = [{**score, "split": "train", "miou": 99.0}, best, {**score, "miou": miou}]
+        facts = {"method": "cam", "isl": isl, "fsl": fsl, "seed": seed, "changes": changes or {}}
+        return {**facts, "scores": scores}
+
+    runs = [run("none", False, 0, 40.0), run("none", False, 1, 44.0), run("none", False, 2, 90.0),
+            run("binomial", True, 0, 50.0), run("binomial", True, 1, 52.0),
+            run("binomial", False, 2, 80.0), run("multinomial", True, 2, 80.0),
+            run("binomial", True, 2, 80.0, {"cam.fsl.mu": 1.0})]  # fmt: skip
+    found = table({"photographs": runs, "drawings": []})
+    assert found[0].startswith("| method | photographs, mIoU % | photographs, contour F % | draw")
+    assert found[2:] == ["| cam | 42.0 → 51.0 | 21.0 → 25.5 |  |  |"]
 
 
 def test_stages_gives_means_deviations_and_the_share_of_the_ceiling():
