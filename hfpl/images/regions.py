@@ -83,24 +83,49 @@ def outlines(mask: np.ndarray) -> list[np.ndarray]:
     Filled with their outline included, by the even-odd rule as OpenCV does, they are the map. A
     hole is joined to what surrounds it by a line that is walked there and back.
     """
-    found, levels = cv2.findContours(mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
-    outer: dict[int, np.ndarray] = {}
-    for k, ring in enumerate(found):
-        if levels[0][k][3] < 0:
-            outer[k] = ring[:, 0]
-    for k, hole in enumerate(found):
-        parent = levels[0][k][3]
-        if parent >= 0:
-            outer[parent] = _joined(outer[parent], hole[:, 0])
-    return list(outer.values())
+    found, levels = cv2.findContours(mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    rings = [ring[:, 0] for ring in found]
+    parents = [level[3] for level in levels[0]] if rings else []
+    return [
+        _without_straight(_joined(ring, [h for h, p in zip(rings, parents, strict=True) if p == k]))
+        for k, ring in enumerate(rings)
+        if parents[k] < 0
+    ]
 
 
-def _joined(ring: np.ndarray, hole: np.ndarray) -> np.ndarray:
-    """A ring that goes to a hole, around it, and back, at their nearest vertices."""
-    apart = ((ring[:, None].astype(np.int64) - hole[None]) ** 2).sum(2)
-    at, to = np.unravel_index(apart.argmin(), apart.shape)
-    around = np.concatenate([hole[to:], hole[: to + 1]])
-    return np.concatenate([ring[: at + 1], around, ring[at:]])
+def _joined(ring: np.ndarray, holes: Sequence[np.ndarray]) -> np.ndarray:
+    """A ring that goes to each hole, around it and back, at the nearest pixels of their edges.
+
+    The nearest hole is the first: a line to one behind it would lead over it.
+    """
+    waiting = [(*_nearest(ring, hole), hole) for hole in holes]
+    while waiting:
+        first = min(range(len(waiting)), key=lambda k: waiting[k][0])
+        _, point, to, hole = waiting.pop(first)
+        at = np.flatnonzero((ring == point).all(1))[0]
+        around = np.concatenate([hole[to:], hole[: to + 1]])
+        ring = np.concatenate([ring[: at + 1], around, ring[at:]])
+        waiting = [
+            min(one, (*_nearest(hole, one[3]), one[3]), key=lambda found: found[0])
+            for one in waiting
+        ]
+    return ring
+
+
+def _nearest(ring: np.ndarray, hole: np.ndarray) -> tuple[float, np.ndarray, int]:
+    """Distance of the nearest pixels of two edges, that on the ring, and the hole's place."""
+    from scipy.spatial import cKDTree  # not above: whoever only reads regions waits for none of it
+
+    distances, places = cKDTree(ring).query(hole)
+    to = int(distances.argmin())
+    return float(distances[to]), ring[places[to]], to
+
+
+def _without_straight(ring: np.ndarray) -> np.ndarray:
+    """A ring without the pixels where it goes straight on."""
+    before, after = ring - np.roll(ring, 1, axis=0), np.roll(ring, -1, axis=0) - ring
+    turns = (before != after).any(1)
+    return ring[turns] if turns.any() else ring[:1]
 
 
 def _decoded(region: Mapping[str, Any], shape: tuple[int, int]) -> np.ndarray:

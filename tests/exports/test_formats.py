@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
@@ -116,8 +116,17 @@ def test_yolo(run):
         np.testing.assert_array_equal(mask, own(name, 2))
 
 
+def holes(shape: tuple[int, int], *places: tuple[int, int]) -> np.ndarray:
+    mask = np.ones(shape, bool)
+    for place in places:
+        mask[place] = False
+    return mask
+
+
 @settings(deadline=None)
-@given(arrays(np.bool_, st.tuples(st.integers(1, 9), st.integers(1, 12))))
+# The line from the corner to the second hole would lead over the first.
+@example(mask=holes((7, 8), (1, 1), (3, 2)))
+@given(mask=arrays(np.bool_, st.tuples(st.integers(1, 9), st.integers(1, 12))))
 def test_outlines_fill_the_map_that_they_are_of(mask):
     drawn = np.zeros(mask.shape, np.uint8)
     for outline in outlines(mask):

@@ -236,8 +236,8 @@ def test_methods_and_backbones_count_only_for_the_jobs_that_load_them(
 
 
 def test_changes_of_a_key_are_told_in_words():
-    before = {"a": 1, "b.c": 2.0, "code": "x", "content": "y", "digest": "1", "d": None}
-    now = {"a": 1, "b.c": 2.5, "code": "z", "content": "w", "digest": "2", "aa": None}
+    before = {"a": 1, "b.c": 2.0, "code": "x", "content": "y", "manifests": "1", "d": None}
+    now = {"a": 1, "b.c": 2.5, "code": "z", "content": "w", "manifests": "2", "aa": None}
     assert key_changes(before, now) == [
         "b.c: 2.0 → 2.5", "its code", "files of the data set", "aa: new", "d: no longer used",
     ]  # fmt: skip
