@@ -34,19 +34,14 @@ def test_the_photographs_are_where_one_says(empty: Path, name):
     assert load_params(Path("params.yaml")).chosen_dataset.root == name
 
 
-@pytest.mark.parametrize(
-    ("number", "shards", "iterations"), [(0, 1, 200), (300, 1, 600), (301, 2, 602), (9000, 16, 800)]
-)
-def test_few_photographs_are_not_divided_and_take_fewer_steps(
-    empty: Path, number, shards, iterations
-):
+@pytest.mark.parametrize(("number", "shards"), [(0, 1), (300, 1), (301, 2), (9000, 16)])
+def test_few_photographs_are_not_divided(empty: Path, number, shards):
     for place in ("dog", "masks"):
         Path("photos", place).mkdir(parents=True)
         for k in range(number):
             Path("photos", place, f"{k}.jpg").touch()
     assert main(["init", "folder", "photos"]) == 0
-    params = load_params(Path("params.yaml"))
-    assert (params.shards, params.segment.iterations) == (shards, iterations)
+    assert load_params(Path("params.yaml")).shards == shards
 
 
 def test_what_one_sets_oneself_stands(empty: Path):

@@ -81,8 +81,7 @@ def _of_folder(preset: str, photographs: Path | None) -> list[str]:
     if not photographs.is_dir():
         raise ValueError(f"{photographs}: no such folder")
     root = f"datasets.{params.dataset}.root={json.dumps(str(photographs))}"
-    number = _number_of(photographs)
-    return [root, f"shards={_shards(number)}", f"segment.iterations={_iterations(number)}"]
+    return [root, f"shards={_shards(_number_of(photographs))}"]
 
 
 def _number_of(folder: Path) -> int:
@@ -95,11 +94,6 @@ def _number_of(folder: Path) -> int:
         if not {"masks", "corrections"} & set(Path(place).relative_to(folder).parts[:1])
         for name in names
     )
-
-
-def _iterations(photographs: int) -> int:
-    """Steps of the segmentation network's training; docs/photographs.md has what fewer cost."""
-    return max(200, min(800, 2 * photographs))
 
 
 def _shards(photographs: int) -> int:
