@@ -43,7 +43,10 @@ function card(photograph, number) {
   return figure;
 }
 
-const cards = DATA.photographs.map(card);
+const AT_ONCE = 60;
+const cards = [];
+const cardOf = (number) => (cards[number] ??= card(DATA.photographs[number], number));
+let drawn = 0;
 const orders = {
   suspicious: (a, b) => a - b, // as the data are
   unsure: (a, b) => DATA.photographs[b].unsure - DATA.photographs[a].unsure,
@@ -61,13 +64,21 @@ function shown(photograph) {
   );
 }
 
+// The first ones are seen at once, however many there are.
+function append(numbers, drawing) {
+  if (drawing !== drawn) return; // Something else was chosen meanwhile.
+  byId("photographs").append(...numbers.slice(0, AT_ONCE).map(cardOf));
+  if (numbers.length > AT_ONCE) setTimeout(append, 0, numbers.slice(AT_ONCE), drawing);
+}
+
 function draw() {
-  const numbers = cards.map((_, number) => number).filter((number) => shown(DATA.photographs[number]));
+  const numbers = [...DATA.photographs.keys()].filter((number) => shown(DATA.photographs[number]));
   numbers.sort(orders[byId("order").value]);
-  byId("photographs").replaceChildren(...numbers.map((number) => cards[number]));
+  byId("photographs").replaceChildren();
+  append(numbers, ++drawn);
   const suspicious = numbers.filter((number) => DATA.photographs[number].against.length > 0).length;
   byId("count").textContent =
-    `${numbers.length} of ${cards.length} photographs, ${suspicious} of them with tags that the classifier contradicts`;
+    `${numbers.length} of ${DATA.photographs.length} photographs, ${suspicious} of them with tags that the classifier contradicts`;
 }
 
 function start() {
