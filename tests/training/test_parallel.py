@@ -378,7 +378,7 @@ def test_a_signal_stops_all_processes_with_one_line_and_one_checkpoint(images, t
     send = os.killpg if everyone else os.kill
     send(running.pid, signal.SIGTERM)
     (line,) = running.communicate(timeout=100)[1].splitlines()
-    assert re.fullmatch(r"hfpl .*: stopped at step \d+, checkpoint written", line)
+    assert re.fullmatch(r"cam train: stopped at step \d+, checkpoint written", line)
     assert running.returncode == 1
     assert sorted(p.name for p in tmp_path.iterdir()) == [
         "model.checkpoint",
