@@ -42,12 +42,14 @@ class Again:
         results: folder of its results.
         folder: where the new files go.
         variant: the run, as ``--variant`` takes it; empty: the one that the parameters name.
+        threads: of torch in trainings; results are equal to the byte for equal ones.
     """
 
     params: Path
     results: Path
     folder: Path
     variant: str = ""
+    threads: int = 2
 
     def __post_init__(self) -> None:
         self.loaded = load_params(self.params)
@@ -75,6 +77,11 @@ class Again:
         """Files of all shards."""
         return [name(*arguments, k) for k in self.shards]
 
+    @property
+    def network(self) -> Path:
+        """The finished run's segmentation network."""
+        return self.run / "segment" / "network.safetensors"
+
     def weights(self) -> list[object]:
         """``--weights`` of the run's pretrained network, where it trained one."""
         backbone = self.common / "pretrain" / "backbone.safetensors"
@@ -83,7 +90,7 @@ class Again:
     def train_segment(self, network: Path, labels: list[Path], *more: object) -> None:
         """Train a segmentation network on label maps of the training photographs."""
         history = network.with_suffix(".csv")
-        self.do("segment train", "--images", self.root, "--threads", 2, *self.weights(),
+        self.do("segment train", "--images", self.root, "--threads", self.threads, *self.weights(),
                 "--manifests", *self.every(self.manifest, "train"), "--labels", *labels,
                 "--network", network, "--history", history, *more)  # fmt: skip
 

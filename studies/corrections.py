@@ -2,7 +2,7 @@
 
     python -m studies.corrections [--params params.yaml] [--results results]
                                   [--variants seam-fsl seam-fsl@seed=1 ...]
-                                  [--counts 10 20 50] [--rows docs/corrections.csv]
+                                  [--counts 10 20 50] [--threads 2] [--rows docs/corrections.csv]
 
 Of finished runs with their lists of suspicious photographs (``review/photographs.csv``), trains the
 segmentation network anew with official masks in place of the labels of some training photographs:
@@ -38,23 +38,33 @@ def main() -> None:
     add_run(parser)
     parser.add_argument("--variants", nargs="+", help="default: the one params.yaml names")
     parser.add_argument("--counts", nargs="+", type=int, default=[10, 20, 50])
+    parser.add_argument("--threads", type=int, default=2, help="of a training (default: 2)")
     parser.add_argument("--rows", type=Path, default=Path("docs/corrections.csv"))
     args = parser.parse_args()
     for variant in args.variants or [""]:
         with tempfile.TemporaryDirectory() as folder:
-            run = Again(args.params, args.results, Path(folder), variant)
+            run = Again(args.params, args.results, Path(folder), variant, args.threads)
             for count in (0, *args.counts):
                 for chosen in CHOSEN if count else ("",):
                     key = {"variant": run.variant, "corrected": str(count), "chosen": chosen}
-                    rows = read_rows(args.rows)
-                    if not any(key.items() <= row.items() for row in rows):
-                        write_rows(args.rows, [*rows, *learn(run, key)])
+                    if not any(key.items() <= row.items() for row in read_rows(args.rows)):
+                        made = learn(run, key)
+                        write_rows(args.rows, [*read_rows(args.rows), *made])
     print("\n".join(table(read_rows(args.rows))))
 
 
 def learn(run: Again, key: Row) -> list[Row]:
     """Scores on val of a network that learned from corrected photographs: a row per
-    post-processing."""
+    post-processing. Without any, it is the run's own."""
+    network = corrected_network(run, key) if key["chosen"] else run.network
+    return [
+        {**key, "post_processing": post, "miou": f"{miou:.4f}", "contour_f": f"{contour_f:.4f}"}
+        for post, (miou, contour_f) in run.test(network).items()
+    ]
+
+
+def corrected_network(run: Again, key: Row) -> Path:
+    """Train on official masks of the photographs that are chosen, on the run's labels of others."""
     images = read_manifests(run.every(run.manifest, "train")).images
     if key["chosen"] == CHOSEN[0]:
         with (run.run / "review" / "photographs.csv").open(encoding="utf-8", newline="") as file:
@@ -68,12 +78,8 @@ def learn(run: Again, key: Row) -> list[Row]:
         write_json(path, {"masks": [asdict(masks[name]) for name in masks if name in corrected]})
     network = run.folder / "network.safetensors"
     labels = [run.run / "walk" / f"train-{k}.zip" for k in run.shards]
-    more = ["--corrections", *corrections] if corrected else []
-    run.train_segment(network, labels, *more)
-    return [
-        {**key, "post_processing": post, "miou": f"{miou:.4f}", "contour_f": f"{contour_f:.4f}"}
-        for post, (miou, contour_f) in run.test(network).items()
-    ]
+    run.train_segment(network, labels, "--corrections", *corrections)
+    return network
 
 
 def suspicious(images: Iterable[ImageRecord], listed: Iterable[Row]) -> list[str]:
