@@ -1,7 +1,10 @@
-"""What a person reads of a job that failed: Snakemake would show all of its command."""
+"""What a person reads where Snakemake would show a job's whole command, or name no way out."""
 
 import re
+from collections.abc import Collection
 from signal import Signals
+
+from hfpl.sections.suggest import suggest
 
 _COMMAND = re.compile(
     r"\w*Exception:\nCalledProcessError in file .*?\n"
@@ -29,3 +32,34 @@ def failed_job(message: str) -> str | None:
         return ""
     why = " (by somebody, or since memory ran out)" if ended == "SIGKILL" else ""
     return f"{found['job']}: ended by {ended}{why}; the same command goes on from here"
+
+
+_NO_RULE = re.compile(
+    r"MissingRuleException:\nNo rule to produce (?P<target>.+?) \(if you use ", re.S
+)
+
+
+def no_such_target(
+    message: str, targets: Collection[str], variants: Collection[str], results: str
+) -> str | None:
+    """What is told of a target that nothing makes. None where the message is about something else.
+
+    Args:
+        message: as Snakemake says it.
+        targets: names of what can be asked for.
+        variants: names of the parameters' variants.
+        results: folder of their results, which a target may name a file of.
+    """
+    found = _NO_RULE.match(message)
+    if not found:
+        return None
+    target = found["target"]
+    if target in variants:
+        return (
+            f"{target} is a variant, not a target; write 'variant: {target}' in the parameters, "
+            "and run 'snakemake --cores all'"
+        )
+    run = target.removeprefix(f"{results}/").partition("/")[0].partition("@")[0]
+    if target.startswith(f"{results}/") and run not in variants:
+        return f"{target}: no variant {run}{suggest(run, variants)}"
+    return f"{target}: neither a target nor a file that a job makes{suggest(target, targets)}"

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from hfpl.jobs.failed import failed_job
+from hfpl.jobs.failed import failed_job, no_such_target
 
 COMMAND = 'card() { :; }; {program} cam train --settings \'{"a": "it\'s --x"}\' --log a.log'
 
@@ -40,3 +40,26 @@ def test_a_command_has_said_itself_what_went_wrong_unless_it_was_killed(program,
 )  # fmt: skip
 def test_other_messages_are_left_alone(other):
     assert failed_job(other) is None
+
+
+@pytest.mark.parametrize(
+    ("target", "told"),
+    [
+        ("seam-isl", "seam-isl is a variant, not a target; write 'variant: seam-isl' in the "
+         "parameters, and run 'snakemake --cores all'"),
+        ("ablatoin", "ablatoin: neither a target nor a file that a job makes; did you mean "
+         "'ablation'?"),
+        ("results/shapes/sem@seed=1/cam/model.safetensors",
+         "results/shapes/sem@seed=1/cam/model.safetensors: no variant sem; did you mean 'seam'?"),
+        ("results/shapes/seam/cam/modle.safetensors", "results/shapes/seam/cam/modle.safetensors: "
+         "neither a target nor a file that a job makes; known: ablation, all"),
+    ],
+)  # fmt: skip
+def test_a_target_that_nothing_makes_names_the_nearest(target, told):
+    message = f"MissingRuleException:\nNo rule to produce {target} (if you use input functions ...)"
+    found = no_such_target(message, ("all", "ablation"), ("seam", "seam-isl"), "results/shapes")
+    assert found == told
+
+
+def test_other_messages_name_no_target():
+    assert no_such_target("MissingInputException in rule a", ("all",), ("seam",), "results") is None

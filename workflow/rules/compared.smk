@@ -68,7 +68,8 @@ def ablation_note(dag):
     seconds = seconds_left(variants, done)
     at_once = 1 if gpus(None) else max(1, (workflow.cores or THREADS) // THREADS)
     time = (
-        f"about {in_words(seconds / at_once)} by what {len(done)} finished runs took"
+        f"about {in_words(seconds / at_once)} by what {len(done)} finished runs took, "
+        "whatever their parameters and their machine"
         if seconds
         else "no finished run tells how long they take"
     )

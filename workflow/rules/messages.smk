@@ -2,7 +2,7 @@
 
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from hfpl.jobs.failed import failed_job
+from hfpl.jobs.failed import failed_job, no_such_target
 from hfpl.jobs.key import key_changes, recorded_key
 
 # The scheduler's steps tell a person nothing, and no level of --quiet leaves them out without
@@ -21,6 +21,9 @@ BLOCKS = (LogEvent.JOB_FINISHED, LogEvent.RESOURCES_INFO, LogEvent.RUN_INFO)
 
 # What Snakemake says when a person stops a run.
 STOPS = "Terminating processes on user request"
+
+# What a person asks for by its name; rules of jobs have wildcards.
+TARGETS = ("all", "ablation", "ablation-final")
 
 # What a plan's table has said.
 REPEATED = ("Reasons:", "Some jobs were triggered by provenance", "Rules with provenance")
@@ -46,6 +49,10 @@ def is_told(record):
         return False
     if message.startswith(STOPS) or getattr(workflow, "stopping", False):
         return told_of_stop(record, message)
+    line = no_such_target(message, TARGETS, list(PARAMS.variants), COMMON)
+    if line is not None:
+        record.msg = line
+        return True
     if (line := failed_job(message)) is not None:
         record.msg = line
         return bool(line)
