@@ -77,6 +77,11 @@ class Again:
         """Files of all shards."""
         return [name(*arguments, k) for k in self.shards]
 
+    @property
+    def network(self) -> Path:
+        """The finished run's segmentation network."""
+        return self.run / "segment" / "network.safetensors"
+
     def weights(self) -> list[object]:
         """``--weights`` of the run's pretrained network, where it trained one."""
         backbone = self.common / "pretrain" / "backbone.safetensors"

@@ -55,8 +55,16 @@ def main() -> None:
 
 def learn(run: Again, key: Row) -> list[Row]:
     """Scores on val of a network that learned from corrected photographs: a row per
-    post-processing. One without any is trained too, since the parameters may ask for fewer steps
-    than the run's own took."""
+    post-processing. Without any, it is the run's own."""
+    network = corrected_network(run, key) if key["chosen"] else run.network
+    return [
+        {**key, "post_processing": post, "miou": f"{miou:.4f}", "contour_f": f"{contour_f:.4f}"}
+        for post, (miou, contour_f) in run.test(network).items()
+    ]
+
+
+def corrected_network(run: Again, key: Row) -> Path:
+    """Train on official masks of the photographs that are chosen, on the run's labels of others."""
     images = read_manifests(run.every(run.manifest, "train")).images
     if key["chosen"] == CHOSEN[0]:
         with (run.run / "review" / "photographs.csv").open(encoding="utf-8", newline="") as file:
@@ -70,12 +78,8 @@ def learn(run: Again, key: Row) -> list[Row]:
         write_json(path, {"masks": [asdict(masks[name]) for name in masks if name in corrected]})
     network = run.folder / "network.safetensors"
     labels = [run.run / "walk" / f"train-{k}.zip" for k in run.shards]
-    more = ["--corrections", *corrections] if corrected else []
-    run.train_segment(network, labels, *more)
-    return [
-        {**key, "post_processing": post, "miou": f"{miou:.4f}", "contour_f": f"{contour_f:.4f}"}
-        for post, (miou, contour_f) in run.test(network).items()
-    ]
+    run.train_segment(network, labels, "--corrections", *corrections)
+    return network
 
 
 def suspicious(images: Iterable[ImageRecord], listed: Iterable[Row]) -> list[str]:
