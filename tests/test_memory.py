@@ -1,10 +1,13 @@
 """The law of memory: per image of the set at most a kilobyte stays, never pixels."""
 
+import pytest
+
 from studies.scale.memory import Kept, bytes_per_image
 
 LEAST_SHARDS = 2  # of every preset
 
 
+@pytest.mark.slow
 def test_a_job_keeps_at_most_a_kilobyte_for_each_image_of_the_set():
     found = bytes_per_image(500)
     assert {name.split()[0].rstrip(",") for name in found} == {

@@ -215,7 +215,9 @@ def test_a_failed_training_writes_no_result(tmp_path):
     assert results(tmp_path) == {}
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
+)
 def test_an_interrupted_process_goes_on_to_the_same_bytes(tmp_path, whole, number):
     """Schedulers signal all processes of a job, as Ctrl-C does: the loader's workers too."""
     process = subprocess.Popen(

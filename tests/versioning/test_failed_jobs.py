@@ -60,7 +60,11 @@ case $1 in
     *) echo $1 > $2 ;;
 esac
 """
-FAILURES = ("fails", "fails late", "is killed", "makes nothing")
+OTHERS = [
+    pytest.param(how, marks=pytest.mark.slow)
+    for how in ("fails late", "is killed", "makes nothing")
+]
+FAILURES = ["fails", *OTHERS]
 DONE = "Nothing to be done"
 
 
@@ -107,7 +111,8 @@ def workflow(tmp_path, finished, repository) -> Workflow:
     return Workflow(folder, repository)
 
 
-@pytest.mark.parametrize(("number", "failure"), [*((0, how) for how in FAILURES), (1, "fails")])
+@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.parametrize("failure", FAILURES)
 def test_what_failed_with_another_value_is_asked_for_until_it_is_made(workflow, number, failure):
     steps = ["one", "one"]
     steps[number] = failure

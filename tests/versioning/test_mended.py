@@ -77,7 +77,7 @@ def test_a_run_that_is_asked_to_end_while_it_holds_its_lock_goes_on_and_ends():
     assert scheduler._user_kill == "graceful"
 
 
-@pytest.mark.parametrize("mended", [False, True])
+@pytest.mark.parametrize("mended", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_a_job_that_only_waits_for_another_sees_its_own_parameters_change(tmp_path, mended):
     def run() -> str:
         command = [sys.executable, "-m", "snakemake", "--cores", "1"]
