@@ -59,4 +59,4 @@ def load_start(network: StandsOnBackbone, weights: str | Path | None, chosen: st
     if weights is None:
         return
     match = load_weights(weights, network, heads=chosen != AS_NETWORK)
-    _log.info("\n".join(match.lines(weights)))
+    _log.info("\n".join(match.lines(Path(weights).name)))

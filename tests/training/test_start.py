@@ -56,7 +56,7 @@ def test_weights_of_a_file_are_loaded_and_reported(settings, tmp_path, caplog):
     save_network(path, source)
     with caplog.at_level("INFO", "hfpl"):
         assert_equal(start(settings, path).backbone, source)
-    assert caplog.messages == [f"{path}: {len(source.state_dict())} tensors loaded"]
+    assert caplog.messages == [f"weights.safetensors: {len(source.state_dict())} tensors loaded"]
 
 
 def test_heads_are_taken_from_a_file_of_the_stages_own_alone(settings, tmp_path):

@@ -32,14 +32,14 @@ class Match:
     unused: tuple[str, ...]
 
     def lines(self, path: str | Path) -> list[str]:
-        """The report: a line, and one more for each kind of tensor that did not match."""
+        """The report: a line, and one more for each kind of tensor that stays random."""
         kinds = {
             "not in the file, random": self.missing,
             "of another shape in the file, random": self.reshaped,
-            "of the file, not needed here": self.unused,
         }
+        rest = f", {len(self.unused)} not needed: {_some(self.unused)}" if self.unused else ""
         return [
-            f"{path}: {len(self.loaded)} tensors loaded",
+            f"{path}: {len(self.loaded)} tensors loaded{rest}",
             *(f"  {len(names)} {kind}: {_some(names)}" for kind, names in kinds.items() if names),
         ]
 

@@ -141,10 +141,8 @@ def test_a_long_list_is_cut(tmp_path):
     tensors = published(small(), False)
     tensors |= {f"extra{i}": torch.zeros(1) for i in range(9)}
     save_tensors(tmp_path / "net.safetensors", tensors)
-    lines = load_weights(tmp_path / "net.safetensors", small()).lines("f")
-    assert (
-        lines[1] == "  9 of the file, not needed here: extra0, extra1, extra2, extra3, … and 5 more"
-    )
+    (line,) = load_weights(tmp_path / "net.safetensors", small()).lines("f")
+    assert line.endswith(" loaded, 9 not needed: extra0, extra1, extra2, extra3, … and 5 more")
 
 
 def test_half_precision_becomes_float32(tmp_path):
