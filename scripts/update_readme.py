@@ -19,6 +19,7 @@ from pathlib import Path
 from PIL import Image
 
 from hfpl.params import load_params
+from hfpl.params.presets import preset_params
 from hfpl.storage.atomic import replacing, write_text
 
 PICTURE = "contact-val.png"
@@ -46,7 +47,8 @@ def main() -> None:
     if final.is_file():
         names = {"photographs": "animals", "drawings": "shapes"}
         rows_of = [f"{name}={comparisons / of / 'ablation.csv'}" for name, of in names.items()]
-        stages, losses = printed_by("stages", final), printed_by("losses", *rows_of)
+        shown = ("--variant", preset_params("folder").variant)
+        stages, losses = printed_by("stages", final, *shown), printed_by("losses", *rows_of)
         replace(args.readme, photographs=stages, losses=losses)
     pages = docs / "ablation" / params.dataset
     for name in ("ablation", "ablation-final"):

@@ -12,7 +12,7 @@ from hfpl.params.explain import explain, one_line
 from hfpl.params.root import Params
 from hfpl.params.runs import SEED, may_change, run_name, run_parts, sweep_settings
 from hfpl.sections.network import IMAGENET, network_key, network_of
-from hfpl.sections.plugins import check_name, check_options, check_refiner
+from hfpl.sections.plugins import check_name, check_options, check_refiner, plugin_names
 from hfpl.sections.suggest import suggest
 from hfpl.stages.cam.job import INFER, TRAIN
 from hfpl.stages.pretrain.job import TRAINED
@@ -121,7 +121,7 @@ def _cross_checks(params: Params) -> list[str]:
     methods, evaluate = "hfpl.plugins.methods", params.evaluate
     found = [
         *_not_in("datasets", "dataset", params.dataset, params.datasets),
-        *_not_in("variants", "variant", params.variant, params.variants),
+        *_variant_check(params),
         *_network_checks(params),
         *check_refiner("pseudo", params.pseudo),
         *check_refiner("segment.test", params.segment.test),
@@ -154,6 +154,15 @@ def _cross_checks(params: Params) -> list[str]:
 def _not_in(table: str, key: str, name: str, known: Collection[str]) -> list[str]:
     """Messages for a name that a table of the file does not have."""
     return [] if name in known else [f"{key}: '{name}' is not in {table}{suggest(name, known)}"]
+
+
+def _variant_check(params: Params) -> list[str]:
+    """A chosen variant that there is not; one of a method's that the grid does not have says so."""
+    method = params.variant.partition("-")[0]
+    known = params.variant in params.variants or method in params.grid.methods
+    if not known and method in plugin_names("hfpl.plugins.methods"):
+        return [f"variant: '{params.variant}' is not in variants; add '{method}' to grid.methods"]
+    return _not_in("variants", "variant", params.variant, params.variants)
 
 
 def _network_checks(params: Params) -> list[str]:

@@ -24,7 +24,7 @@ def example(repository: Path, heading: str) -> tuple[str, list[str]]:
     page = (repository / "docs" / "extend.md").read_text(encoding="utf-8")
     (section,) = re.findall(rf"^## {heading}\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)
     (code,) = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
-    (commands,) = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
+    commands = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)[0]
     program, *arguments = shlex.split(commands.replace("\\\n", " ").splitlines()[0])
     assert program == "hfpl"
     return code, arguments

@@ -15,16 +15,26 @@ def trained(tmp_path_factory, repository: Path) -> Path:
     folder = copied_package(repository, tmp_path_factory.mktemp("fifth"))
     code, command = example(repository, "A CAM method")
     (folder / "hfpl" / "plugins" / "methods" / "peak.py").write_text(code, encoding="utf-8")
+    params = ["--params", "peak.yaml"]
     given = ["--images", "shapes.zip", "--threads", "1"]
     train, val = ["t0.json", "t1.json"], ["v0.json", "v1.json"]
     commands = [
         # The page's command, on the preset that trains for a few steps.
         ["params", "micro", *command[2:]],
-        ["data", "archive", "--archive", "shapes.zip", "--digest", "shapes.json"],
-        ["data", "index", *given[:2], "--train-manifests", *train, "--val-manifests", *val],
+        ["data", "archive", *params, "--archive", "shapes.zip", "--digest", "shapes.json"],
+        [
+            "data",
+            "index",
+            *params,
+            *given[:2],
+            "--train-manifests",
+            *train,
+            "--val-manifests",
+            *val,
+        ],
     ]
     for variant in ("peak", "peak-isl-fsl"):
-        chosen = ["--variant", variant, *given, "--model", f"{variant}.safetensors"]
+        chosen = [*params, "--variant", variant, *given, "--model", f"{variant}.safetensors"]
         commands += [
             ["cam", "train", *chosen, "--manifests", *train, "--history", f"{variant}.csv"],
             ["cam", "infer", *chosen, "--manifest", "v0.json", "--cams", f"{variant}.zip"],

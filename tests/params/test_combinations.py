@@ -47,6 +47,12 @@ def test_a_name_must_be_in_its_table():
     )
 
 
+def test_a_variant_of_a_method_that_the_grid_leaves_out_says_so():
+    assert complaint(changed(variant="puzzle-isl", grid__methods=["cam", "seam"])) == (
+        "variant: 'puzzle-isl' is not in variants; add 'puzzle' to grid.methods"
+    )
+
+
 def test_the_backbone_and_its_options_must_be_there():
     assert complaint(changed(network__backbone="smal")) == (
         "network.backbone: no file 'smal.py' in hfpl/plugins/backbones; did you mean 'small'?"

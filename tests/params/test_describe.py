@@ -43,7 +43,8 @@ def leaves(node: object, prefix: str = "") -> list[str]:
 def test_the_committed_file_is_the_demo_preset(repository: Path):
     from hfpl.params.presets import preset_text
 
-    assert (repository / "params.yaml").read_text(encoding="utf-8") == preset_text("demo")
+    committed = (repository / "params.yaml").read_text(encoding="utf-8")
+    assert committed == preset_text("demo"), "run 'hfpl params demo --out params.yaml'"
 
 
 def test_every_value_of_the_committed_file_has_a_line_about_it(repository: Path):
