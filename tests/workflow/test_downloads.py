@@ -65,6 +65,7 @@ def test_voc2012_from_download_to_table(tmp_path, voc_archives, write_small, sna
     again = snakemake(tmp_path, "--cores", "2", "--forcerun", "data_download", "--until",
                       "data_archive")  # fmt: skip
     assert again.returncode == 0, again.stdout
+    assert "(100%) done" in again.stdout
     assert len(server.requests) == asked
 
 

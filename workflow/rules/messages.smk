@@ -69,9 +69,13 @@ def told_of_stop(record, message):
 
 
 def counted_as_planned(dag, record):
-    """Count jobs as the plan does, without rules that have inputs alone ('all'); whether that has
-    not been told yet."""
-    record.total -= sum(not job.output for job in dag.needrun_jobs(exclude_finished=False))
+    """Count jobs as the plan does: those that the targets need, without rules that have inputs alone
+    ('all'); whether that has not been told yet."""
+    if not hasattr(workflow, "planned_steps"):
+        # Of --until, which makes other targets, Snakemake counts all jobs.
+        wanted = dag.bfs(dag.dependencies, *dag.targetjobs)
+        workflow.planned_steps = sum(bool(job.output) and dag.needrun(job) for job in wanted)
+    record.total = workflow.planned_steps
     return record.done <= record.total
 
 
